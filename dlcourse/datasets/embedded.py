@@ -1,0 +1,81 @@
+"""The data sets that come with the course: small, real, there without a network.
+
+The files lie in the folder `data/`: at the top of a checkout, inside the package when it is installed.
+Each is checked against its sha256 before a byte of it is believed.  Where they come from and under
+which licence stands in `data/README.md`.
+"""
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+
+# What `data/build.py` wrote; the same sums stand in data/README.md.
+FILES = {
+    "mnist_5k.npz": "318529116436d286a13fb1f5ec89f00ae35cd21faee91088e5fa8ca9882bc636",
+}
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_FOLDERS = (_PACKAGE / "data", _PACKAGE.parent / "data")  # installed, then checkout
+
+
+class DataError(RuntimeError):
+    """A data set is missing, damaged or out of reach; the message says how to mend it."""
+
+
+def embedded_path(name: str) -> Path:
+    """The path of an embedded file, e.g. `embedded_path("mnist_5k.npz")`, unopened and unchecked.
+
+    Raises:
+        DataError: no such file came with this installation.
+    """
+    for folder in _FOLDERS:
+        if (folder / name).is_file():
+            return folder / name
+    raise DataError(f"The embedded data file {name} is missing from {_FOLDERS[-1]}. {_mend(name)}")
+
+
+def digits(split: str = "train") -> tuple[np.ndarray, np.ndarray]:
+    """Real handwritten digits: 5000 images of MNIST, the same number of each class.
+
+    Images come in turn 0, 1, ..., 9, 0, 1, ..., so every ten in a row hold each digit once.  The
+    last 100 of each class are the test set; why the last, see `data/README.md`.  All are from
+    MNIST's training set: a model trained on `mnist(train=True)` has seen `digits("test")`.
+
+    Args:
+        split: `"train"` (4000 images) or `"test"` (1000).
+
+    Returns:
+        images: uint8 of shape (N, 28, 28), ink 255 on 0; labels: int64 of shape (N,).
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f'split must be "train" or "test", got {split!r}')
+    with np.load(io.BytesIO(_verified("mnist_5k.npz")), allow_pickle=False) as archive:
+        images, labels = archive["images"], archive["labels"].astype(np.int64)
+    part = slice(None, 4000) if split == "train" else slice(4000, None)
+    return images[part].copy(), labels[part].copy()
+
+
+def _verified(name: str) -> bytes:
+    path = embedded_path(name)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"The embedded data file {path} cannot be read ({error}).") from error
+    if hashlib.sha256(content).hexdigest() != FILES[name]:
+        raise DataError(
+            f"The embedded data file {path} is damaged: its {len(content)} bytes do not have the "
+            f"sha256 that data/README.md states. {_mend(name)}"
+        )
+    return content
+
+
+def _mend(name: str) -> str:
+    return (
+        f"To mend it: `git checkout -- data/{name}` in a clone, "
+        "or `pip install --force-reinstall --no-deps dlcourse` for an installed package."
+    )
