@@ -1,0 +1,135 @@
+# `make` lists the targets. All run in .venv, which holds the exact versions of requirements.lock.
+# Wheels are kept in $(WHEELS), so another clone, or this one offline, installs without a network.
+#
+#   make book PYTHON=python3.13        another Python (3.11 or newer)
+#   make book TORCH_INDEX=URL          one more package index, e.g. PyTorch's own with CPU builds
+#   make serve PORT=8000               a port of your choice
+
+PYTHON ?= python3
+PORT ?= 0
+JOBS ?= 2
+TORCH_INDEX ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip
+WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dlcourse/wheels
+HTML := _build/html
+TIDY = --dist loadscope -n $(JOBS)
+
+# No setting, cache or GPU of the reader's may change what a notebook prints.
+export CUDA_VISIBLE_DEVICES =
+export JUPYTER_PLATFORM_DIRS = 1
+export PYDEVD_DISABLE_FILE_VALIDATION = 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help book serve test unit nb site notebooks lab doctor lint format lock clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------------------- what a reader wants
+
+book: $(VENV)/.book ## build the site into _build/html (from stored outputs: no torch, no GPU)
+	$(BIN)/python -m jupyter_book build -W --keep-going .
+	@echo "Open $(CURDIR)/$(HTML)/index.html, or run: make serve"
+
+serve: book ## build the site and serve it on this machine only, on a free port or PORT=
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
+
+lab: $(VENV)/.all ## open the notebooks in JupyterLab
+	$(BIN)/python -m jupyterlab --notebook-dir=. chapters
+
+doctor: $(VENV)/.all ## say what is installed, what is missing and how to mend it
+	$(BIN)/python -m dlcourse doctor
+
+# --------------------------------------------------------------------- what proves that it works
+
+test: lint unit nb site ## prove it all: style, unit tests, every notebook's outputs, the built site
+
+lint: $(VENV)/.all ## check style, notebooks too
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+
+unit: $(VENV)/.all ## run the unit tests (the two-second one first), in random order
+	$(BIN)/python -m pytest -q -p no:randomly tests/test_tiny.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(TIDY) --ignore tests/test_book.py tests
+
+nb: $(VENV)/.all ## run every notebook and compare each stored output
+	$(BIN)/python -m pytest -q -p dlcourse.book.compare --nbval $(TIDY) chapters
+
+site: $(VENV)/.all book ## build the site and check it: links, alt text, nothing from another host
+	$(BIN)/python -m pytest -q tests/test_book.py
+
+# ------------------------------------------------------------------------ what a writer needs
+
+notebooks: $(VENV)/.all ## run every notebook, store its outputs and normalise it
+	$(BIN)/python -m dlcourse.book.notebooks chapters
+
+format: $(VENV)/.all ## mend style where a tool can
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
+
+# Made with the oldest Python, so that every version exists for all of them. torch and torchvision
+# move only by hand: edit their two lines of the lock, then `make lock`.
+lock: ## renew requirements.lock (needs a network and Python 3.11)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "make lock wants Python 3.11")'
+	@set -e; new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; \
+	grep -E '^(torch|torchvision)==' requirements.lock > "$$new/torch.txt"; \
+	$(PYTHON) -m venv "$$new/venv"; \
+	"$$new/venv/bin/python" -m pip install -q $(EXTRA_INDEX) -c "$$new/torch.txt" "setuptools>=77" ".[$(FOR_ALL)]"; \
+	{ sed -n '/^#/p;/^[^#]/q' requirements.lock; \
+	  "$$new/venv/bin/python" -m pip freeze --all --exclude pip --exclude dlcourse \
+	    | sed -E 's/\+[a-z0-9.]+$$//; /^(nvidia|cuda|triton)/d'; } > "$$new/lock"; \
+	cp "$$new/lock" requirements.lock; rm -rf build
+	@git --no-pager diff --stat requirements.lock
+
+clean: ## remove what was built, keep .venv
+	rm -rf _build build .pytest_cache .ruff_cache .hypothesis
+	find . -name .venv -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +
+
+distclean: clean ## remove .venv and the kept wheels too
+	rm -rf $(VENV) *.egg-info "$(WHEELS)"
+
+# ------------------------------------------------------------------------------- installation
+
+FOR_BOOK := book
+FOR_ALL := torch,book,dev
+EXTRA_INDEX = $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+# install EXTRAS: from the kept wheels if they suffice, else fetch what is missing first. The folder
+# of wheels grows by renames alone: an interrupted run, or two at once, leave nothing half.
+define install
+	@echo "Installing dlcourse[$(1)] into $(VENV) ..."
+	@from_wheels() { \
+	    $(PIP) install -q --no-index --find-links "$(WHEELS)" --no-compile -c requirements.lock "$$@"; }; \
+	install() { \
+	    from_wheels setuptools && from_wheels --no-build-isolation -e ".[$(1)]"; }; \
+	fetch() { \
+	    new=$$(mktemp -d "$(WHEELS)/.new.XXXXXX") && trap 'rm -rf "$$new"' EXIT && \
+	    $(PIP) wheel $(EXTRA_INDEX) --find-links "$(WHEELS)" -w "$$new" -c requirements.lock \
+	        setuptools ".[$(1)]" && \
+	    rm -rf build "$$new"/dlcourse-*.whl && mv -f "$$new"/*.whl "$(WHEELS)"; }; \
+	mkdir -p "$(WHEELS)" && { install 2> /dev/null || { fetch && install; }; }
+endef
+
+$(VENV)/.book: $(VENV)/.made requirements.lock pyproject.toml
+	$(call install,$(FOR_BOOK))
+	@touch $@
+
+# Drawing one text now builds matplotlib's list of fonts, so that no notebook has to say so later.
+$(VENV)/.all: $(VENV)/.made requirements.lock pyproject.toml
+	$(call install,$(FOR_ALL))
+	@$(BIN)/python -c 'import matplotlib.font_manager'
+	@touch $@ $(VENV)/.book
+
+# The stamp holds the path, for a clone that was moved; a Python that is gone also starts anew.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dlcourse wants Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear $(VENV)
+	@pwd > $@
+
+ifneq ($(shell test "$$(cat $(VENV)/.made 2> /dev/null)" = "$$(pwd)" && $(BIN)/python -c '' 2> /dev/null && echo alive),alive)
+.PHONY: $(VENV)/.made
+endif
