@@ -1,0 +1,754 @@
+"""The heart of mini: a Tensor's state, Function, the backward pass, the grad modes.
+
+An operation is a class with `forward(ctx, ...)` and `backward(ctx, grad_output)`, Tensors in both, as in
+`torch.autograd.Function`.  The `ctx` of an operation IS its node in the graph.  Because `backward` is written
+with differentiable operations, derivatives of any order come free (Baydin et al. 2018, section 3.2).
+
+Edges point to nodes or leaves, never to intermediate tensors: an activation that nobody saved is freed at
+once, and no reference cycle ever forms.
+"""
+
+import itertools
+import threading
+import weakref
+
+import numpy as np
+
+from dlcourse.mini._dtype import Size, from_numpy_dtype
+
+# Inputs exist before outputs: the order of creation IS a topological order.
+_sequence_nr = itertools.count()
+
+
+class _GradMode(threading.local):
+    enabled = True
+    inference = False
+
+
+grad_mode = _GradMode()
+
+
+class View:
+    """Where a view comes from: `chain` replays it on `base`; `forbid` says why it must not be written to."""
+
+    __slots__ = ("base", "chain", "forbid", "version")
+
+    def __init__(self, base, chain, version, forbid=None):
+        self.base, self.chain, self.version, self.forbid = base, chain, version, forbid
+
+    def replay(self, base):
+        for function, args in self.chain:
+            base = function.apply(base, *args)
+        return base
+
+
+class Tensor:
+    """An n-dimensional array that remembers how it was made.
+
+    `_data` is the NumPy array.  `_version` is a one-element list, shared by views and `detach()`: it counts
+    the writes to the memory.  The operations are bound in `dlcourse.mini.ops`, in one table.
+    """
+
+    __slots__ = ("__weakref__", "_data", "_grad", "_grad_fn", "_hooks", "_output_nr", "_requires_grad",
+                 "_version", "_view")  # fmt: skip
+    __array_priority__ = 1000  # ndarray * Tensor asks Tensor first
+
+    def __init__(self, data, requires_grad=False):
+        self._data = data if type(data) is np.ndarray else np.asarray(data)
+        self._requires_grad = False
+        self._grad = self._grad_fn = self._hooks = self._view = None
+        self._output_nr = 0
+        self._version = None if grad_mode.inference else [0]
+        if requires_grad:
+            self.requires_grad = True
+
+    # -- state ---------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self):
+        return Size(self._data.shape)
+
+    @property
+    def dtype(self):
+        return from_numpy_dtype(self._data.dtype)
+
+    @property
+    def requires_grad(self):
+        return self._requires_grad or (
+            self._view is not None and self._view.forbid is None and self._view.base.requires_grad
+        )
+
+    @requires_grad.setter
+    def requires_grad(self, mode):
+        if self._grad_fn is not None:
+            if not mode:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+                    "variable in a subgraph that doesn't require differentiation use "
+                    "var_no_grad = var.detach()."
+                )
+            return
+        if mode and not self.dtype.is_floating_point:
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if mode and self._version is None and not grad_mode.inference:
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+            )
+        self._requires_grad = bool(mode)
+
+    @property
+    def grad_fn(self):
+        view = self._view
+        if view is not None and view.version != self._version[0] and view.forbid is None:
+            # The memory was written to since this view was taken: take it again, so that its history is true.
+            with set_grad_enabled(True):
+                fresh = view.replay(view.base)
+            self._grad_fn, self._output_nr = fresh._grad_fn, fresh._output_nr
+            self._requires_grad = fresh._requires_grad
+            view.version = self._version[0]
+        return self._grad_fn
+
+    @property
+    def is_leaf(self):
+        return self.grad_fn is None
+
+    @property
+    def grad(self):
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
+            if value._data.shape != self._data.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: {list(value.shape)} for a tensor of {list(self.shape)}"
+                )
+            if value._data.dtype != self._data.dtype:
+                raise RuntimeError(
+                    f"assigned grad has data of a different type: {value.dtype} for {self.dtype}"
+                )
+        self._grad = value
+
+    @property
+    def data(self):
+        """The same memory, without history and with a version counter of its own (prefer `detach()`)."""
+        return Tensor(self._data)
+
+    @data.setter
+    def data(self, value):
+        self._data = value._data
+
+    def detach(self):
+        """The same memory without history; writing through it is noticed, for the version is shared."""
+        out = Tensor(self._data)
+        out._version = self._version
+        return out
+
+    def is_inference(self):
+        return self._version is None
+
+    @property
+    def output_nr(self):
+        return self._output_nr
+
+    # `_version` is torch's name for the number; the shared list itself is internal here.
+    # -- backward ------------------------------------------------------------------------------------------
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+        """Accumulate d(self)/d(leaf), times `gradient`, into the `.grad` of every leaf that requires it.
+
+        `gradient` has the shape of self; it may be left out for one-element tensors.  `inputs` restricts the
+        accumulation to the tensors named.  Source: the semantics of `torch.Tensor.backward`.
+        """
+        if inputs is not None:
+            inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+            if not inputs:
+                raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        run_backward([self], [gradient], retain_graph, create_graph, inputs, accumulate=True)
+
+    def register_hook(self, hook):
+        """`hook(grad)` runs when the gradient of this tensor is ready; what it returns (not None) replaces it."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        node = self.grad_fn
+        if node is not None:
+            return node._add_hook("_pre_hooks", (self._output_nr, hook))
+        if self._hooks is None:
+            self._hooks = {}
+        return RemovableHandle(self._hooks, (False, hook))
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """`hook(tensor)` runs after `.grad` of this leaf was written."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self.grad_fn is not None:
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
+        if self._hooks is None:
+            self._hooks = {}
+        return RemovableHandle(self._hooks, (True, hook))
+
+    def retain_grad(self):
+        """Keep the gradient of this non-leaf tensor in `.grad`, too."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        node = self.grad_fn
+        if node is not None:
+            if node._retained is None:
+                node._retained = {}
+            node._retained[self._output_nr] = weakref.ref(
+                self
+            )  # weak: tensor -> node -> tensor is a cycle
+
+    @property
+    def retains_grad(self):
+        node = self._grad_fn
+        return node is not None and node._retained is not None and self._output_nr in node._retained
+
+
+class RemovableHandle:
+    """What `register_hook` returns; `remove()` takes the hook away again."""
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks, hook):
+        self.hooks, self.id = hooks, next(self._ids)
+        hooks[self.id] = hook
+
+    def remove(self):
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.remove()
+
+
+# -- grad modes ------------------------------------------------------------------------------------------------
+
+
+class _Mode:
+    """A context manager that is a decorator, too: `with no_grad():` and `@no_grad()`."""
+
+    def __call__(self, function):
+        import functools
+
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            with self._again():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+    def __exit__(self, *exc):
+        grad_mode.enabled, grad_mode.inference = self.previous.pop()
+
+
+class set_grad_enabled(_Mode):
+    """Recording on or off: acts at once as a function, until the end of the block in a `with`."""
+
+    def __init__(self, mode):
+        self.previous = [(grad_mode.enabled, grad_mode.inference)]
+        self.mode = grad_mode.enabled = bool(mode)
+
+    def _again(self):
+        return type(self)(self.mode)
+
+    def __call__(self, function):
+        grad_mode.enabled = self.previous[0][0]  # used as a decorator: the mode holds inside only
+        return super().__call__(function)
+
+    def __enter__(self):
+        grad_mode.enabled = self.mode
+        return self
+
+
+class no_grad(_Mode):
+    """Within it nothing is recorded, so results have `requires_grad=False`."""
+
+    enabled, inference = False, None
+
+    def __init__(self):
+        self.previous = []
+
+    def _again(self):
+        return type(self)()
+
+    def __enter__(self):
+        self.previous.append((grad_mode.enabled, grad_mode.inference))
+        grad_mode.enabled = self.enabled
+        if self.inference is not None:
+            grad_mode.inference = self.inference
+        return self
+
+
+class enable_grad(no_grad):
+    """Within it operations are recorded, even inside `no_grad()`."""
+
+    enabled = True
+
+
+class inference_mode(no_grad):
+    """`no_grad()` whose tensors may never enter a graph again: no version counter is kept for them."""
+
+    def __init__(self, mode=True):
+        super().__init__()
+        self.mode = self.inference = bool(mode)
+        self.enabled = not mode
+
+    def _again(self):
+        return inference_mode(self.mode)
+
+
+def is_grad_enabled():
+    return grad_mode.enabled
+
+
+def is_inference_mode_enabled():
+    return grad_mode.inference
+
+
+# -- the graph -------------------------------------------------------------------------------------------------
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
+CUSTOM_VIEW = (
+    "Output 0 of {} is a view and is being modified inplace. This view was created inside a custom Function (or "
+    "because an input was returned as-is) and the autograd logic to handle view+inplace would override the custom "
+    "backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You "
+    "can fix this by cloning the output of the custom Function."
+)
+NO_GRAD_VIEW = (
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. This view was created "
+    "inside a no_grad block: take the view with grad mode enabled, or write to it inside no_grad."
+)
+
+
+class AccumulateGrad:
+    """The end of the graph: stands for a leaf in `next_functions`, as in torch."""
+
+    __slots__ = ("variable",)
+    next_functions = ()
+
+    def __init__(self, variable):
+        self.variable = variable
+
+    def name(self):
+        return "AccumulateGrad"
+
+    def __eq__(self, other):
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self):
+        return id(self.variable)
+
+    def __repr__(self):
+        return "<AccumulateGrad>"
+
+
+class Function:
+    """A differentiable operation; its instance is the node of the graph and the `ctx` of forward and backward.
+
+    class Cube(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            return grad_output * 3 * x**2
+
+    y = Cube.apply(x).  backward returns one gradient (or None) for each argument of forward.  The newer form
+    `forward(*args)` with `setup_context(ctx, inputs, output)` works, too.  Source: torch.autograd.Function.
+    """
+
+    _to_save = _saved = _non_differentiable = ()
+    _pre_hooks = _post_hooks = _retained = None
+    _materialize, _outputs = True, 1
+    _takes_views = (
+        False  # an operation of ours whose output is a differentiable view of its first argument
+    )
+    setup_context = None
+
+    @staticmethod
+    def forward(ctx, *args):
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
+
+    @staticmethod
+    def backward(ctx, *grad_outputs):
+        raise NotImplementedError(
+            "You must implement the backward method for your custom autograd.Function."
+        )
+
+    # -- what forward may call on ctx ----------------------------------------------------------------------
+
+    def save_for_backward(self, *tensors):
+        for tensor in tensors:
+            if tensor is not None and not isinstance(tensor, Tensor):
+                raise TypeError(
+                    f"save_for_backward can only save variables, but got an object of type {type(tensor).__name__}"
+                )
+        self._to_save = tensors
+
+    def mark_non_differentiable(self, *tensors):
+        self._non_differentiable = tensors
+
+    def mark_dirty(self, *tensors):
+        # NB: in torch a custom Function may write to its inputs; mini's in-place methods are the one way to do so.
+        raise NotImplementedError(
+            "mini does not support mark_dirty: write the Function out of place."
+        )
+
+    def set_materialize_grads(self, value):
+        self._materialize = value
+
+    # -- recording -----------------------------------------------------------------------------------------
+
+    @classmethod
+    def apply(cls, *args):
+        """Run forward; when gradients are on and a tensor among `args` requires one, record the node."""
+        ctx = cls()
+        enabled = grad_mode.enabled
+        ctx.needs_input_grad = needs = tuple([
+            isinstance(a, Tensor) and (a._requires_grad if a._view is None else a.requires_grad) for a in args
+        ])  # fmt: skip
+        grad_mode.enabled = False
+        try:
+            if cls.setup_context is None:
+                out = cls.forward(ctx, *args)
+            else:
+                out = cls.forward(*args)
+                cls.setup_context(ctx, args, out)
+        finally:
+            grad_mode.enabled = enabled
+        if cls._takes_views:
+            ctx._note_view(out, args, enabled)
+        elif type(out) is not tuple and (out._view is not None or any(out is a for a in args)):
+            out = ctx._own(out)
+        return ctx._record(args, out) if enabled and True in needs else out
+
+    def _note_view(self, out, args, enabled):
+        x = args[0]
+        if out._version is not x._version or out._version is None:
+            return  # a copy (reshape of a transposed tensor, say), or inference mode
+        link = ((type(self), args[1:]),)
+        if x._view is None:
+            base, chain, forbid = x, link, None
+        else:
+            x.grad_fn  # bring a stale view up to date first
+            base, chain, forbid = x._view.base, x._view.chain + link, x._view.forbid
+        if not enabled:
+            forbid = forbid or NO_GRAD_VIEW
+        out._view = View(base, chain, out._version[0], forbid)
+
+    def _own(self, out):
+        """An input returned as it is, or a view made inside a custom forward: the output gets a Tensor of its own."""
+        alias = out.detach()
+        if alias._version is not None:
+            alias._view = View(out, (), alias._version[0], CUSTOM_VIEW.format(self.name()))
+        return alias
+
+    def _record(self, args, out):
+        self._sequence_nr = next(_sequence_nr)
+        edges, metas = [], []
+        for a, needed in zip(args, self.needs_input_grad, strict=True):
+            if needed:
+                node = a._grad_fn if a._view is None else a.grad_fn
+                edges.append((a, 0) if node is None else (node, a._output_nr))
+                metas.append((a._data.shape, a._data.dtype))
+            else:
+                edges.append((None, 0) if isinstance(a, Tensor) else None)
+                metas.append(None)
+        self._edges, self._metas = edges, metas
+        outputs = out if type(out) is tuple else (out,)
+        self._outputs = len(outputs)
+        if self._to_save:
+            self._saved = tuple([self._pack(t, outputs) for t in self._to_save])
+            self._to_save = ()
+        for nr, tensor in enumerate(outputs):
+            if tensor._data.dtype.kind in "fc" and not any(
+                tensor is t for t in self._non_differentiable
+            ):
+                tensor._requires_grad, tensor._grad_fn, tensor._output_nr = True, self, nr
+        if self._outputs > 1:
+            self._out_metas = [(t._data.shape, t._data.dtype) for t in outputs]
+        self._non_differentiable = ()
+        return out
+
+    @staticmethod
+    def _pack(tensor, outputs):
+        """(tensor, array, version list, version now, output number).  An output drops its Tensor: no cycle."""
+        if tensor is None:
+            return None
+        if tensor._version is None:
+            raise RuntimeError(
+                "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal "
+                "tensor and use it in autograd."
+            )
+        for nr, out in enumerate(outputs):
+            if tensor is out:
+                return None, tensor._data, tensor._version, tensor._version[0], nr
+        return tensor, tensor._data, tensor._version, tensor._version[0], None
+
+    @property
+    def saved_tensors(self):
+        if self._saved is None:
+            raise RuntimeError(FREED)
+        if self._to_save:
+            return self._to_save  # asked for before the node is recorded
+        return tuple([self._unpack(s) for s in self._saved])
+
+    def _unpack(self, saved):
+        if saved is None:
+            return None
+        tensor, array, version, when_saved, nr = saved
+        if version[0] != when_saved:
+            node = self if tensor is None else tensor._grad_fn
+            which = "" if node is None else f", which is output {nr or 0} of {node.name()},"
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                f"[{from_numpy_dtype(array.dtype)} {list(array.shape)}]{which} is at version {version[0]}; expected "
+                f"version {when_saved} instead."
+            )
+        if tensor is not None:
+            return tensor
+        out = Tensor(array)
+        out._version, out._requires_grad, out._grad_fn, out._output_nr = version, True, self, nr
+        return out
+
+    # -- the node ------------------------------------------------------------------------------------------
+
+    def name(self):
+        return f"{type(self).__name__}Backward"
+
+    @property
+    def next_functions(self):
+        edges = [e for e in self._edges if e is not None]
+        return tuple([(AccumulateGrad(n) if isinstance(n, Tensor) else n, nr) for n, nr in edges])
+
+    def _add_hook(self, kind, hook):
+        if getattr(self, kind) is None:
+            setattr(self, kind, {})
+        return RemovableHandle(getattr(self, kind), hook)
+
+    def register_prehook(self, hook):
+        """`hook(grad_outputs)` runs before backward; a tuple that it returns replaces them."""
+        return self._add_hook("_pre_hooks", (None, hook))
+
+    def register_hook(self, hook):
+        """`hook(grad_inputs, grad_outputs)` runs after backward; a tuple that it returns replaces grad_inputs."""
+        return self._add_hook("_post_hooks", hook)
+
+    def __repr__(self):
+        return f"<{self.name()}>"
+
+    def _ready(self, grads):
+        """The gradients of all outputs are complete: run the hooks that look at them or replace them."""
+        if self._pre_hooks is not None:
+            for nr, hook in tuple(self._pre_hooks.values()):
+                if nr is None:
+                    grads = list(hook(tuple(grads)) or grads)
+                elif grads[nr] is not None:
+                    grads[nr] = _run_hook(hook, grads[nr])
+        if self._retained is not None:  # after all other hooks, whenever it was asked for
+            for nr, ref in self._retained.items():
+                if ref() is not None and grads[nr] is not None:
+                    ref()._grad = grads[nr]
+        return grads
+
+    def _run(self, grads):
+        """Gradients of the outputs in, gradients of the arguments out."""
+        if self._materialize and self._outputs > 1:
+            grads = [
+                Tensor(np.zeros(*meta)) if g is None else g
+                for g, meta in zip(grads, self._out_metas, strict=True)
+            ]
+        grad_inputs = self.backward(self, *grads)
+        if type(grad_inputs) is not tuple:
+            grad_inputs = (grad_inputs,)
+        if len(grad_inputs) != len(self._edges):
+            extra = grad_inputs[len(self._edges) :]
+            if len(grad_inputs) < len(self._edges) or any(g is not None for g in extra):
+                raise RuntimeError(
+                    f"function {self.name()} returned an incorrect number of gradients "
+                    f"(expected {len(self._edges)}, got {len(grad_inputs)})"
+                )
+        if self._post_hooks is not None:
+            for hook in tuple(self._post_hooks.values()):
+                grad_inputs = hook(grad_inputs, tuple(grads)) or grad_inputs
+        return grad_inputs
+
+    def _fit(self, index, grad):
+        """Bring a gradient to its input's shape (undo broadcasting) and dtype: once, here, for all operations."""
+        shape, dtype = self._metas[index]
+        if not isinstance(grad, Tensor):
+            raise TypeError(f"expected Variable or None (got {type(grad).__name__})")
+        if grad._data.shape != shape:
+            try:
+                grad = grad.sum_to_size(shape)
+            except RuntimeError:
+                raise RuntimeError(
+                    f"Function {self.name()} returned an invalid gradient at index {index} - got "
+                    f"{list(grad.shape)} but expected shape compatible with {list(shape)}"
+                ) from None
+        return grad if grad._data.dtype == dtype else grad.to(from_numpy_dtype(dtype))
+
+
+def _run_hook(hook, grad):
+    new = hook(grad)
+    return grad if new is None else new
+
+
+# -- the backward pass -----------------------------------------------------------------------------------------
+
+
+def run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulate):
+    """The one entry of `backward` and `grad`: check, sweep, and accumulate into leaves or return for `inputs`."""
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    grads = {}
+    for i, (root, gradient) in enumerate(zip(roots, gradients, strict=True)):
+        if not root.requires_grad:
+            raise RuntimeError(
+                f"element {i} of tensors does not require grad and does not have a grad_fn"
+            )
+        if gradient is None:
+            if root._data.size != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            gradient = Tensor(np.ones_like(root._data))
+        elif gradient._data.shape != root._data.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {gradient.shape} and output[{i}] has a shape of {root.shape}."
+            )
+        _push(grads, *_target(root), gradient)
+    targets = None
+    if inputs is not None:
+        for tensor in inputs:
+            if not tensor.requires_grad:
+                raise RuntimeError("One of the differentiated Tensors does not require grad")
+        targets = {_target(t): t for t in inputs}
+    with set_grad_enabled(create_graph):
+        found = backward_pass(grads, retain_graph, targets)
+        if not accumulate:
+            return [found.get(_target(t)) for t in inputs]
+        for key, grad in found.items():
+            _accumulate(key[0] if targets is None else targets[key], grad, create_graph)
+
+
+def backward_pass(grads, retain_graph, targets):
+    """Push `grads` {node: [gradient of each output]} down the graph, newest node first.
+
+    Every consumer of a node is younger than the node, so when its turn comes its gradient is complete.
+    Returns {(leaf, 0): gradient}; with `targets`, {(node or leaf, output_nr): gradient} of those alone.
+    """
+    nodes = _reachable(grads)
+    needed = None if targets is None else _needed(nodes, targets)
+    found = {}
+    for leaf in [key for key in grads if isinstance(key, Tensor)]:  # a root that is a leaf itself
+        _push(found, leaf, 0, grads.pop(leaf)[0])
+    while nodes:
+        node = (
+            nodes.pop()
+        )  # sorted by birth: the youngest is last; popping lets it go as soon as it is done
+        gradients = grads.pop(node, None)
+        if gradients is None:
+            continue
+        gradients = node._ready(gradients + [None] * (node._outputs - len(gradients)))
+        if targets is not None:
+            for nr, grad in enumerate(gradients):
+                if grad is not None and (node, nr) in targets:
+                    _push(found, node, nr, grad)
+            if node not in needed:
+                continue
+        for index, grad in enumerate(node._run(gradients)):
+            edge = node._edges[index] if index < len(node._edges) else None
+            if grad is None or edge is None or edge[0] is None:
+                continue
+            child = edge[0]
+            if isinstance(child, Tensor):
+                if targets is None or edge in targets:
+                    _push(found, child, 0, node._fit(index, grad))
+            elif needed is None or child in needed or edge in targets:
+                _push(grads, child, edge[1], node._fit(index, grad))
+        if not retain_graph and node._saved:
+            node._saved = None
+    return {
+        (key, nr): _leaf_hooks(key, grad) if isinstance(key, Tensor) else grad
+        for key, slots in found.items()
+        for nr, grad in enumerate(slots)
+        if grad is not None
+    }
+
+
+def _target(tensor):
+    node = tensor.grad_fn
+    return (tensor, 0) if node is None else (node, tensor._output_nr)
+
+
+def _push(grads, key, nr, grad):
+    """Add `grad` to slot `nr` of `key`, out of place: two consumers may have handed on the very same tensor."""
+    slots = grads.setdefault(key, [])
+    slots += [None] * (nr + 1 - len(slots))
+    slots[nr] = grad if slots[nr] is None else slots[nr] + grad
+
+
+def _reachable(roots):
+    """All nodes below the roots, oldest first; without recursion, so the depth of a graph has no limit."""
+    stack = [root for root in roots if not isinstance(root, Tensor)]
+    seen = set(stack)
+    while stack:
+        for edge in stack.pop()._edges:
+            if (
+                edge is not None
+                and edge[0] is not None
+                and not isinstance(edge[0], Tensor)
+                and edge[0] not in seen
+            ):
+                seen.add(edge[0])
+                stack.append(edge[0])
+    return sorted(seen, key=lambda node: node._sequence_nr)
+
+
+def _needed(nodes, targets):
+    """Nodes that have a target below them: the others need not run."""
+    needed = set()
+    for node in nodes:  # oldest first: children before parents
+        if any(e is not None and (e in targets or e[0] in needed) for e in node._edges):
+            needed.add(node)
+    return needed
+
+
+def _leaf_hooks(leaf, grad):
+    for is_post, hook in tuple((leaf._hooks or {}).values()):
+        if not is_post:
+            grad = _run_hook(hook, grad)
+    return grad
+
+
+def _accumulate(leaf, grad, create_graph):
+    """The one place that writes `.grad`: an owned, writeable copy, never an alias of a gradient that others hold."""
+    if leaf._grad is None:
+        if grad._grad_fn is None:
+            grad = Tensor(grad._data.copy())
+        leaf._grad = grad
+    elif create_graph:
+        leaf._grad = leaf._grad + grad
+    else:
+        leaf._grad._data += grad._data
+        leaf._grad._version[0] += 1
+    for is_post, hook in tuple((leaf._hooks or {}).values()):
+        if is_post:
+            hook(leaf)

@@ -1,0 +1,82 @@
+"""Data types and sizes, under torch's names: `mini.float32`, `mini.Size([2, 3])`."""
+
+import numpy as np
+
+
+class dtype:
+    """A data type; `numpy` is NumPy's own, `itemsize` its bytes."""
+
+    __slots__ = ("is_complex", "is_floating_point", "itemsize", "name", "numpy", "priority")
+
+    def __init__(self, name, numpy_name, priority):
+        self.name, self.numpy, self.priority = name, np.dtype(numpy_name), priority
+        self.itemsize = self.numpy.itemsize
+        self.is_floating_point, self.is_complex = self.numpy.kind == "f", self.numpy.kind == "c"
+
+    def __repr__(self):
+        return f"mini.{self.name}"
+
+    def __reduce__(self):
+        return from_numpy_dtype, (self.numpy,)
+
+
+class Size(tuple):
+    """The shape of a tensor: a tuple that prints as torch's and knows its number of elements."""
+
+    __slots__ = ()
+
+    def numel(self):
+        out = 1
+        for size in self:
+            out *= size
+        return out
+
+    def __repr__(self):
+        return f"mini.Size({list(self)})"
+
+    def __getitem__(self, index):
+        out = tuple.__getitem__(self, index)
+        return Size(out) if isinstance(index, slice) else out
+
+    def __add__(self, other):
+        return Size(tuple(self) + tuple(other))
+
+
+# `priority` orders the kinds for promotion: bool < integers < floats.
+bool_ = dtype("bool", "bool", 0)
+uint8 = dtype("uint8", "uint8", 1)
+int8 = dtype("int8", "int8", 1)
+int16 = short = dtype("int16", "int16", 1)
+int32 = int_ = dtype("int32", "int32", 1)
+int64 = long = dtype("int64", "int64", 1)
+float16 = half = dtype("float16", "float16", 2)
+float32 = float_ = dtype("float32", "float32", 2)
+float64 = double = dtype("float64", "float64", 2)
+
+_BY_NUMPY = {
+    d.numpy: d for d in (bool_, uint8, int8, int16, int32, int64, float16, float32, float64)
+}
+_default = float32
+
+
+def from_numpy_dtype(numpy_dtype):
+    try:
+        return _BY_NUMPY[numpy_dtype]
+    except KeyError:
+        known = ", ".join(d.name for d in _BY_NUMPY.values())
+        raise TypeError(
+            f"can't convert np.ndarray of type numpy.{numpy_dtype}. The only supported types are: {known}."
+        ) from None
+
+
+def get_default_dtype():
+    """The type of floats that state none: float32."""
+    return _default
+
+
+def set_default_dtype(d):
+    """Make `d`, a floating point dtype, the type of floats that state none."""
+    global _default
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeError(f"only floating-point types are supported as the default type, got {d}")
+    _default = d

@@ -1,0 +1,169 @@
+"""grad, gradcheck and gradgradcheck, and the grad modes, under the names of torch.autograd."""
+
+import numpy as np
+
+from dlcourse.mini._core import (
+    Function, Tensor, enable_grad, inference_mode, is_grad_enabled, no_grad, run_backward, set_grad_enabled,
+)  # fmt: skip
+
+__all__ = ["Function", "GradcheckError", "backward", "enable_grad", "grad", "gradcheck", "gradgradcheck", "inference_mode",
+           "is_grad_enabled", "no_grad", "set_grad_enabled"]  # fmt: skip
+
+
+class GradcheckError(RuntimeError):
+    """What gradcheck raises when the analytical and the numerical derivative differ."""
+
+
+def _listed(tensors):
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
+    """The sum of the gradients of several tensors, accumulated into the leaves."""
+    roots = _listed(tensors)
+    gradients = [None] * len(roots) if grad_tensors is None else _listed(grad_tensors)
+    if len(gradients) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(gradients)} gradients")
+    inputs = None if inputs is None else _listed(inputs)
+    if inputs == []:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulate=True)
+
+
+def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=None,
+         is_grads_batched=False, materialize_grads=False):  # fmt: skip
+    """d(outputs)/d(inputs), times `grad_outputs`, as a tuple; no `.grad` is written.
+
+    Raises when an input is not part of the graph, unless `allow_unused` (None comes back) or
+    `materialize_grads` (zeros come back).
+    """
+    if is_grads_batched:
+        raise NotImplementedError(
+            "mini does not support is_grads_batched: call grad once for each row"
+        )
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
+    roots, inputs = _listed(outputs), _listed(inputs)
+    if not inputs:
+        raise ValueError("grad requires non-empty inputs.")
+    gradients = [None] * len(roots) if grad_outputs is None else _listed(grad_outputs)
+    found = run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulate=False)
+    if materialize_grads:
+        found = [
+            Tensor(np.zeros_like(t._data)) if g is None else g
+            for g, t in zip(found, inputs, strict=True)
+        ]
+    if not allow_unused and any(g is None for g in found):
+        raise RuntimeError(
+            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
+            "this is the desired behavior."
+        )
+    return tuple(found)
+
+
+# -- checking derivatives --------------------------------------------------------------------------------------
+
+
+def numerical_jacobian(fn, inputs, which, eps):
+    """d(outputs)/d(inputs[which]) by central differences, (elements of the input, elements of the output) for each output."""
+    x = inputs[which]._data
+    columns = []
+    with no_grad():
+        for position in np.ndindex(x.shape):
+            kept = x[position]
+            x[position] = kept + eps
+            plus = [o._data.copy() for o in _listed(fn(*inputs))]
+            x[position] = kept - eps
+            minus = [o._data.copy() for o in _listed(fn(*inputs))]
+            x[position] = kept
+            columns.append([(p - m).ravel() / (2 * eps) for p, m in zip(plus, minus, strict=True)])
+    return [np.array(column) for column in zip(*columns, strict=True)] if columns else []
+
+
+def analytical_jacobian(output, x):
+    """d(output)/dx by one backward pass for each element of the output: (elements of x, elements of output)."""
+    rows = []
+    for position in np.ndindex(output._data.shape):
+        seed = np.zeros_like(output._data)
+        seed[position] = 1
+        (g,) = grad(output, x, Tensor(seed), retain_graph=True, allow_unused=True)
+        rows.append(np.zeros(x._data.size) if g is None else g._data.ravel())
+    return np.array(rows).T.reshape(x._data.size, output._data.size)
+
+
+def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
+    """Compare analytical gradients with central differences, for float64 inputs that require a gradient.
+
+    Returns True, or raises GradcheckError (returns False when `raise_exception` is off).
+    Source: torch.autograd.gradcheck, the slow and exact mode.
+    """
+    inputs = tuple(_listed(inputs))
+    try:
+        checked = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
+        if not checked:
+            raise ValueError(
+                "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+            )
+        for i in checked:
+            if inputs[i]._data.dtype != np.float64:
+                raise GradcheckError(
+                    f"Input #{i} requires gradient and is not a double precision floating point. This check will likely "
+                    "fail if all the inputs are not of double precision floating point."
+                )
+        outputs = [o for o in _listed(func(*inputs)) if o.requires_grad]
+        if not outputs:
+            raise GradcheckError("gradcheck: no output requires a gradient")
+        for i in checked:
+            numerical = numerical_jacobian(
+                lambda *a: [o for o in _listed(func(*a)) if o.dtype.is_floating_point],
+                inputs,
+                i,
+                eps,
+            )
+            for j, output in enumerate(outputs):
+                analytical = analytical_jacobian(output, inputs[i])
+                if numerical and not np.allclose(
+                    analytical, numerical[j], rtol, atol, equal_nan=False
+                ):
+                    raise GradcheckError(
+                        f"Jacobian mismatch for output {j} with respect to input {i},\nnumerical:{Tensor(numerical[j])}\n"
+                        f"analytical:{Tensor(analytical)}\n"
+                    )
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradgradcheck(
+    func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True
+):
+    """`gradcheck` of the gradient itself: checks second derivatives."""
+    inputs = tuple(_listed(inputs))
+    if grad_outputs is None:
+        rng = np.random.default_rng(0)
+        with no_grad():
+            shapes = [o._data.shape for o in _listed(func(*inputs)) if o.dtype.is_floating_point]
+        grad_outputs = [Tensor(rng.standard_normal(s), requires_grad=True) for s in shapes]
+    else:
+        grad_outputs = _listed(grad_outputs)
+    checked = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
+
+    def gradient(*args):
+        xs, gs = args[: len(inputs)], args[len(inputs) :]
+        outputs = [o for o in _listed(func(*xs)) if o.requires_grad]
+        return grad(
+            outputs, [xs[i] for i in checked], list(gs), create_graph=True, materialize_grads=True
+        )
+
+    return gradcheck(
+        gradient,
+        (*inputs, *grad_outputs),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+    )

@@ -1,0 +1,176 @@
+"""Writing into a tensor's memory, with the truth kept: versions, leaves, views.
+
+Every in-place method computes its out-of-place twin on a snapshot, then `write` puts the values into the memory
+and the new node into the history.  For a view the history of its base changes, too (CopySlices), and all other
+views of that memory are taken again when next asked (`Tensor.grad_fn`).
+"""
+
+import numpy as np
+
+from dlcourse.mini._core import Tensor, View, grad_mode
+from dlcourse.mini.ops.pointwise import Op
+
+
+class CopySlices(Op):
+    """The base of a view after `value` was written into that view."""
+
+    def name(self):
+        return "CopySlices"
+
+    @staticmethod
+    def forward(ctx, base, value, view):
+        ctx.view = view
+        return Tensor(base._data)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        mask = Tensor(np.ones(grad_output._data.shape, bool))
+        ctx.view.replay(mask)._data[...] = False  # what was overwritten gets no gradient
+        kept = (
+            grad_output.masked_fill(Tensor(~mask._data), 0.0) if ctx.needs_input_grad[0] else None
+        )
+        return kept, ctx.view.replay(grad_output) if ctx.needs_input_grad[1] else None, None
+
+
+class Fill(Op):
+    """A constant in the place of x."""
+
+    @staticmethod
+    def forward(ctx, x, value):
+        return Tensor(np.full_like(x._data, value))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output * 0, None
+
+
+class Copy(Op):
+    """`source` in the place of x; the engine undoes its broadcasting and its change of dtype."""
+
+    def name(self):
+        return "CopyBackwards"
+
+    @staticmethod
+    def forward(ctx, x, source):
+        return Tensor(np.broadcast_to(source._data, x._data.shape).astype(x._data.dtype))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output * 0, grad_output
+
+
+def write(x, compute):
+    """Replace the contents of `x` by `compute(x)`, in place."""
+    view = x._view
+    if grad_mode.enabled:
+        if view is not None and view.forbid is not None and view.base.requires_grad:
+            raise RuntimeError(view.forbid)
+        if x.requires_grad and x.is_leaf:
+            raise RuntimeError(
+                "a leaf Variable that requires grad is being used in an in-place operation."
+            )
+        if view is not None and view.base.requires_grad and view.base.is_leaf:
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+            )
+    if x._version is None and not grad_mode.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
+            "normal tensor before doing inplace update."
+        )
+    old = x
+    if grad_mode.enabled:
+        old = Tensor(
+            x._data.copy()
+        )  # operations save this snapshot, not the memory about to change
+        if x.requires_grad:
+            old._requires_grad, old._grad_fn, old._output_nr = True, x.grad_fn, x._output_nr
+    value = compute(old)
+    if value._data.shape != x._data.shape:
+        raise RuntimeError(
+            f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(value.shape)}"
+        )
+    if value._data.dtype != x._data.dtype:
+        if value.dtype.priority > x.dtype.priority:
+            raise RuntimeError(
+                f"result type {value.dtype.name} can't be cast to the desired output type {x.dtype.name}"
+            )
+        value = value.to(x.dtype)
+    if not x._data.flags.writeable:
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+    np.copyto(x._data, value._data)
+    if x._version is not None:
+        x._version[0] += 1
+    if value.requires_grad:
+        _rebase(x, value)
+    return x
+
+
+def _rebase(x, value):
+    """`x` continues the history of `value`; the base of a view remembers which part of it was replaced."""
+    if x._view is None:
+        x._requires_grad, x._grad_fn, x._output_nr = True, value._grad_fn, value._output_nr
+        return
+    base, chain = x._view.base, x._view
+    before = Tensor(base._data)
+    if base.requires_grad:
+        before._requires_grad, before._grad_fn, before._output_nr = (
+            True,
+            base.grad_fn,
+            base._output_nr,
+        )
+    after = CopySlices.apply(before, value, View(None, chain.chain, None))
+    base._requires_grad, base._grad_fn, base._output_nr = True, after._grad_fn, after._output_nr
+
+
+def inplace(function):
+    """The in-place twin of an out-of-place function of (self, ...)."""
+
+    def method(self, *args, **kwargs):
+        return write(self, lambda old: function(old, *args, **kwargs))
+
+    method.__name__ = f"{function.__name__}_"
+    method.__doc__ = f"`{function.__name__}`, written into this tensor's memory."
+    return method
+
+
+def fill_(self, value):
+    """Every element becomes `value`."""
+    return write(
+        self, lambda old: Fill.apply(old, value.item() if isinstance(value, Tensor) else value)
+    )
+
+
+def zero_(self):
+    """Every element becomes 0."""
+    return fill_(self, 0)
+
+
+def copy_(self, src):
+    """The elements of `src` (broadcast, converted) become this tensor's."""
+    if np.broadcast_shapes(self._data.shape, src._data.shape) != self._data.shape:
+        raise RuntimeError(
+            f"The size of tensor a {list(self.shape)} must match the size of tensor b {list(src.shape)}"
+        )
+    return write(self, lambda old: Copy.apply(old, src))
+
+
+def detach_(self):
+    """Forget the history of this tensor."""
+    if self._view is not None:
+        raise RuntimeError(
+            "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+            "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+            "detach_() cannot be called on these gradients."
+        )
+    self._grad_fn, self._requires_grad = None, False
+    return self
+
+
+def requires_grad_(self, requires_grad=True):
+    """Set `requires_grad` and return the tensor."""
+    self.requires_grad = requires_grad
+    return self

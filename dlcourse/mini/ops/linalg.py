@@ -1,0 +1,169 @@
+"""Products of vectors and matrices."""
+
+import numpy as np
+
+from dlcourse.mini._core import Tensor
+from dlcourse.mini.ops.pointwise import Op
+
+
+class MatMul(Op):
+    """Matrices (..., n, k) @ (..., k, m); leading dimensions broadcast, which the engine undoes.
+
+    dL/dx = dL/dy @ w^T and dL/dw = x^T @ dL/dy.
+    """
+
+    def name(self):
+        return "MmBackward0" if self.flat else "BmmBackward0"
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        ctx.flat = x._data.ndim == w._data.ndim == 2
+        return Tensor(x._data @ w._data)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, w = ctx.saved_tensors
+        needs_x, needs_w = ctx.needs_input_grad
+        return grad_output @ w.mT if needs_x else None, x.mT @ grad_output if needs_w else None
+
+
+class Mv(Op):
+    """Matrix (n, k) times vector (k,)."""
+
+    @staticmethod
+    def forward(ctx, x, v):
+        ctx.save_for_backward(x, v)
+        return Tensor(x._data @ v._data)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, v = ctx.saved_tensors
+        return grad_output.unsqueeze(-1) * v, x.mT @ grad_output
+
+
+class Dot(Op):
+    """The inner product of two vectors."""
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return Tensor(np.asarray(x._data @ y._data))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, y = ctx.saved_tensors
+        return grad_output * y, grad_output * x
+
+
+class Addmm(Op):
+    """bias + x @ w: a linear layer as one node, as in torch."""
+
+    @staticmethod
+    def forward(ctx, bias, x, w):
+        ctx.save_for_backward(x, w)
+        out = x._data @ w._data
+        out += bias._data
+        return Tensor(out)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, w = ctx.saved_tensors
+        _, needs_x, needs_w = ctx.needs_input_grad
+        return (
+            grad_output,
+            grad_output @ w.t() if needs_x else None,
+            x.t() @ grad_output if needs_w else None,
+        )
+
+
+# -- the functions that users call -----------------------------------------------------------------------------
+
+
+def _same_dtype(x, y):
+    if x._data.dtype != y._data.dtype:
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {x.dtype} != {y.dtype}"
+        )
+
+
+def matmul(input, other):
+    """The product of vectors, matrices or batches of matrices, as `@`."""
+    if not isinstance(other, Tensor):
+        raise TypeError(
+            f"matmul(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
+        )
+    _same_dtype(input, other)
+    a, b = input._data, other._data
+    if a.ndim == 0 or b.ndim == 0:
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D"
+        )
+    if a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
+        raise RuntimeError(_mismatch(a.shape, b.shape))
+    if b.ndim == 1:
+        if a.ndim == 1:
+            return Dot.apply(input, other)
+        if a.ndim == 2:
+            return Mv.apply(input, other)
+        return MatMul.apply(input, other.unsqueeze(-1)).squeeze(-1)
+    if a.ndim == 1:
+        return MatMul.apply(input.unsqueeze(0), other).squeeze(-2)
+    return MatMul.apply(input, other)
+
+
+def _mismatch(a, b):
+    if len(a) == len(b) == 1:
+        return f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, but got {a[0]} and {b[0]} elements respectively"
+    if len(b) == 1:
+        return f"size mismatch, got input ({a[-2]}), mat ({a[-2]}x{a[-1]}), vec ({b[0]})"
+    rows = 1 if len(a) == 1 else int(np.prod(a[:-1]))
+    return f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})"
+
+
+def mm(input, mat2):
+    """The product of two matrices."""
+    if input._data.ndim != 2 or mat2._data.ndim != 2:
+        raise RuntimeError(
+            "self must be a matrix" if input._data.ndim != 2 else "mat2 must be a matrix"
+        )
+    return matmul(input, mat2)
+
+
+def bmm(input, mat2):
+    """The products of two batches of matrices, (B, n, k) and (B, k, m)."""
+    for tensor, name in ((input, "batch1"), (mat2, "batch2")):
+        if tensor._data.ndim != 3:
+            raise RuntimeError(f"{name} must be a 3D tensor")
+    if input._data.shape[0] != mat2._data.shape[0]:
+        raise RuntimeError(
+            f"batch1 and batch2 must have same number of batches, got {input.shape[0]} and {mat2.shape[0]}"
+        )
+    return matmul(input, mat2)
+
+
+def dot(input, tensor):
+    """The inner product of two vectors."""
+    if input._data.ndim != 1 or tensor._data.ndim != 1:
+        raise RuntimeError(
+            f"1D tensors expected, but got {input._data.ndim}D and {tensor._data.ndim}D tensors"
+        )
+    return matmul(input, tensor)
+
+
+def outer(input, vec2):
+    """All products input_i * vec2_j."""
+    if input._data.ndim != 1 or vec2._data.ndim != 1:
+        raise RuntimeError(
+            f"outer: Expected 1-D argument self, but got {max(input._data.ndim, vec2._data.ndim)}-D"
+        )
+    return input.unsqueeze(1) * vec2
+
+
+def addmm(input, mat1, mat2):
+    """input + mat1 @ mat2."""
+    # NB: in torch addmm also takes beta and alpha; in mini multiply beforehand.
+    _same_dtype(mat1, mat2)
+    if mat1._data.shape[-1] != mat2._data.shape[0]:
+        raise RuntimeError(_mismatch(mat1._data.shape, mat2._data.shape))
+    return Addmm.apply(input, mat1, mat2)

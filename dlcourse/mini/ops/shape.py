@@ -1,0 +1,386 @@
+"""Shape and views: no element changes.  Where NumPy can give a view the result shares memory and version."""
+
+import numpy as np
+
+from dlcourse.mini._core import Tensor
+from dlcourse.mini.ops.pointwise import Op
+
+
+def alias(x, array):
+    """`array` as a Tensor; when it shares the memory of `x`, it shares its version counter, too."""
+    out = Tensor(array)
+    if np.may_share_memory(array, x._data) and array.size:
+        out._version = x._version
+    return out
+
+
+def sizes(args):
+    """`f(2, 3)` and `f((2, 3))` are the same."""
+    return (
+        tuple(args[0])
+        if len(args) == 1 and not isinstance(args[0], int | np.integer)
+        else tuple(args)
+    )
+
+
+def wrap_dim(dim, ndim):
+    """A dim from -ndim to ndim - 1, as a non-negative one (a 0-d tensor counts as 1-d, as in torch)."""
+    n = max(ndim, 1)
+    if not isinstance(dim, int | np.integer):
+        raise TypeError(f"dim must be int, not {type(dim).__name__}")
+    if not -n <= dim < n:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
+        )
+    return int(dim) % n
+
+
+class View(Op):
+    """reshape and view; `-1` stands for what is left."""
+
+    _takes_views = True
+
+    @staticmethod
+    def forward(ctx, x, shape):
+        ctx.shape = x._data.shape
+        return alias(x, x._data.reshape(shape))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output.reshape(ctx.shape), None
+
+
+class Permute(Op):
+    _takes_views = True
+
+    @staticmethod
+    def forward(ctx, x, dims):
+        ctx.dims = dims
+        return alias(x, x._data.transpose(dims))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output.permute(tuple(int(i) for i in np.argsort(ctx.dims))), None
+
+
+class Transpose(Op):
+    _takes_views = True
+
+    @staticmethod
+    def forward(ctx, x, dim0, dim1):
+        ctx.dims = dim0, dim1
+        return alias(x, x._data.swapaxes(dim0, dim1) if x._data.ndim else x._data.view())
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output.transpose(*ctx.dims), None, None
+
+
+class T(Op):
+    """The transpose of a matrix, under the name that torch gives its node."""
+
+    _takes_views = True
+
+    @staticmethod
+    def forward(ctx, x):
+        return alias(x, x._data.T)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output.t()
+
+
+class Expand(Op):
+    _takes_views = True
+
+    @staticmethod
+    def forward(ctx, x, shape):
+        ctx.shape = x._data.shape
+        return alias(x, np.broadcast_to(x._data, shape))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output.sum_to_size(ctx.shape), None
+
+
+class SumTo(Op):
+    """The adjoint of Expand: sum over what broadcasting repeated."""
+
+    @staticmethod
+    def forward(ctx, x, shape):
+        ctx.shape = x._data.shape
+        lead = x._data.ndim - len(shape)
+        kept = x._data.shape[max(lead, 0) :]
+        if lead < 0 or any(s not in (1, k) for s, k in zip(shape, kept, strict=True)):
+            raise RuntimeError(
+                f"size {{{list(shape)}}} is not expandable to size {{{list(x._data.shape)}}}."
+            )
+        axes = tuple(
+            i
+            for i in range(x._data.ndim)
+            if i < lead or (shape[i - lead] == 1 and x._data.shape[i] != 1)
+        )
+        return Tensor(x._data.sum(axes, dtype=x._data.dtype).reshape(shape))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output.reshape(
+            (1,) * (len(ctx.shape) - grad_output.ndim) + grad_output.shape
+        ).expand(ctx.shape), None
+
+
+class Squeeze(Op):
+    _takes_views = True
+
+    @staticmethod
+    def forward(ctx, x, dims):
+        ctx.shape = x._data.shape
+        return alias(x, x._data.squeeze(dims))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output.reshape(ctx.shape), None
+
+
+class Unsqueeze(Op):
+    _takes_views = True
+
+    @staticmethod
+    def forward(ctx, x, dim):
+        ctx.dim = dim
+        return alias(x, np.expand_dims(x._data, dim))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output.squeeze(ctx.dim), None
+
+
+class Flip(Op):
+    @staticmethod
+    def forward(ctx, x, dims):
+        ctx.dims = dims
+        return Tensor(np.flip(x._data, dims).copy())
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output.flip(ctx.dims), None
+
+
+class Cat(Op):
+    @staticmethod
+    def forward(ctx, dim, *tensors):
+        ctx.dim, ctx.lengths = dim, [t._data.shape[dim] for t in tensors]
+        return Tensor(np.concatenate([t._data for t in tensors], axis=dim))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return (None, *grad_output.split(ctx.lengths, ctx.dim))
+
+
+class Stack(Op):
+    @staticmethod
+    def forward(ctx, dim, *tensors):
+        ctx.dim = dim
+        return Tensor(np.stack([t._data for t in tensors], axis=dim))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return (None, *grad_output.unbind(ctx.dim))
+
+
+# -- the functions that users call -----------------------------------------------------------------------------
+
+
+def _full_shape(x, shape):
+    """Check sizes and fill in one -1."""
+    shape = tuple(int(s) for s in shape)
+    if shape.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    known = int(np.prod([s for s in shape if s != -1]))
+    size = x._data.size
+    if any(s < -1 for s in shape):
+        raise RuntimeError(f"invalid shape dimension {min(shape)}")
+    if -1 in shape:
+        if known == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of {size} elements into shape {list(shape)} because the unspecified dimension "
+                "size -1 can be any value and is ambiguous"
+            )
+        if size % known == 0:
+            return tuple(size // known if s == -1 else s for s in shape)
+    elif known == size:
+        return shape
+    raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+
+
+def reshape(input, *shape):
+    """The same elements in the same order under another shape; a view where memory allows, else a copy."""
+    return View.apply(input, _full_shape(input, sizes(shape)))
+
+
+def view(input, *shape):
+    """`reshape` that never copies: it raises where a view is impossible."""
+    shape = _full_shape(input, sizes(shape))
+    if not np.may_share_memory(input._data.reshape(shape), input._data) and input._data.size:
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            "contiguous subspaces). Use .reshape(...) instead."
+        )
+    return View.apply(input, shape)
+
+
+def flatten(input, start_dim=0, end_dim=-1):
+    """Dimensions start_dim to end_dim become one."""
+    start, end = wrap_dim(start_dim, input._data.ndim), wrap_dim(end_dim, input._data.ndim)
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    shape = input._data.shape
+    return reshape(input, (*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :]))
+
+
+def permute(input, *dims):
+    """Dimensions in the order of `dims`."""
+    dims = tuple(wrap_dim(d, input._data.ndim) for d in sizes(dims))
+    if len(dims) != input._data.ndim:
+        raise RuntimeError(
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {input._data.ndim} is not equal to len(dims) = {len(dims)}"
+        )
+    if len(set(dims)) != len(dims):
+        raise RuntimeError("permute(): duplicate dims are not allowed.")
+    return Permute.apply(input, dims)
+
+
+def transpose(input, dim0, dim1):
+    """Dimensions dim0 and dim1 change places."""
+    return Transpose.apply(
+        input, wrap_dim(dim0, input._data.ndim), wrap_dim(dim1, input._data.ndim)
+    )
+
+
+def t(input):
+    """The transpose of a tensor of up to two dimensions."""
+    if input._data.ndim > 2:
+        raise RuntimeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {input._data.ndim}D"
+        )
+    return T.apply(input)
+
+
+def mT(input):
+    """The last two dimensions transposed."""
+    if input._data.ndim < 2:
+        raise RuntimeError(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {input._data.ndim}-D tensor."
+        )
+    return transpose(input, -2, -1)
+
+
+def expand(input, *shape):
+    """A view with size-1 dimensions repeated; -1 keeps a size."""
+    shape, old = sizes(shape), input._data.shape
+    lead = len(shape) - len(old)
+    if lead < 0:
+        raise RuntimeError(
+            f"expand({input.dtype}{{{list(old)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) must "
+            f"be greater or equal to the number of dimensions in the tensor ({len(old)})"
+        )
+    full = tuple(old[i - lead] if s == -1 and i >= lead else s for i, s in enumerate(shape))
+    for i, (have, want) in enumerate(zip(old, full[lead:], strict=True)):
+        if have not in (1, want):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({want}) must match the existing size ({have}) at non-singleton "
+                f"dimension {i + lead}.  Target sizes: {list(full)}.  Tensor sizes: {list(old)}"
+            )
+    return Expand.apply(input, full)
+
+
+def sum_to_size(input, *shape):
+    """Sum over the dimensions that broadcasting `shape` to this tensor would repeat."""
+    return SumTo.apply(input, sizes(shape))
+
+
+def squeeze(input, dim=None):
+    """Without its dimensions of size 1, or without those named in `dim` if their size is 1."""
+    ndim, shape = input._data.ndim, input._data.shape
+    dims = range(ndim) if dim is None else (dim if isinstance(dim, tuple | list) else (dim,))
+    dims = [wrap_dim(d, ndim) for d in dims]
+    return Squeeze.apply(input, tuple(d for d in dims if ndim and shape[d] == 1))
+
+
+def unsqueeze(input, dim):
+    """With a new dimension of size 1 at `dim`."""
+    return Unsqueeze.apply(input, wrap_dim(dim, input._data.ndim + 1))
+
+
+def flip(input, *dims):
+    """The order along `dims` reversed (a copy, as in torch)."""
+    return Flip.apply(input, tuple(wrap_dim(d, input._data.ndim) for d in sizes(dims)))
+
+
+def cat(tensors, dim=0):
+    """The tensors one after another along `dim`."""
+    if not tensors:
+        raise ValueError("expected a non-empty list of Tensors")
+    ndim = tensors[0]._data.ndim
+    if ndim == 0:
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    dim = wrap_dim(dim, ndim)
+    for i, tensor in enumerate(tensors):
+        if tensor._data.ndim != ndim:
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {ndim} and {tensor._data.ndim}"
+            )
+        for d, (want, have) in enumerate(zip(tensors[0].shape, tensor.shape, strict=True)):
+            if d != dim and want != have:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {dim}. Expected size {want} but got size {have} "
+                    f"for tensor number {i} in the list."
+                )
+    return Cat.apply(dim, *tensors)
+
+
+def stack(tensors, dim=0):
+    """Tensors of one shape along a new dimension `dim`."""
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    for i, tensor in enumerate(tensors):
+        if tensor._data.shape != tensors[0]._data.shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
+                f"{list(tensor.shape)} at entry {i}"
+            )
+    return Stack.apply(wrap_dim(dim, tensors[0]._data.ndim + 1), *tensors)
+
+
+def split(tensor, split_size_or_sections, dim=0):
+    """A tuple of views: pieces of one size (the last may be smaller), or of the sizes listed."""
+    dim = wrap_dim(dim, tensor._data.ndim)
+    length = tensor._data.shape[dim]
+    if isinstance(split_size_or_sections, int):
+        step = split_size_or_sections
+        if step <= 0:
+            raise RuntimeError(
+                f"split expects split_size be non-negative, but got split_size={step}"
+            )
+        lengths = [min(step, length - start) for start in range(0, max(length, 1), step)]
+    else:
+        lengths = list(split_size_or_sections)
+        if sum(lengths) != length:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at dimension "
+                f"{dim}), but got split_sizes={lengths}"
+            )
+    pieces, start = [], 0
+    for size in lengths:
+        pieces.append(tensor[(slice(None),) * dim + (slice(start, start + size),)])
+        start += size
+    return tuple(pieces)
+
+
+def unbind(input, dim=0):
+    """A tuple of the slices along `dim`, each without that dimension."""
+    if input._data.ndim == 0:
+        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+    dim = wrap_dim(dim, input._data.ndim)
+    return tuple(input[(slice(None),) * dim + (i,)] for i in range(input._data.shape[dim]))
