@@ -1,0 +1,49 @@
+"""A compact convolutional network for 28x28 digits, in the manner of VGG with batch normalisation.
+
+Pairs of 3x3 convolutions, twice as many channels after each pooling, one average over all places at the end
+(Simonyan and Zisserman 2015; Ioffe and Szegedy 2015; Lin, Chen and Yan 2014).  The first pair takes no padding: a
+digit's margin is empty, and the layers at full size are the ones that cost.
+"""
+
+import torch
+from torch import nn
+
+
+class ConvBlock(nn.Module):
+    """3x3 convolution, batch normalisation (if asked for), ReLU: (B, C, H, W) to (B, C', H', W')."""
+
+    def __init__(self, in_channels: int, out_channels: int, padding: int, batch_norm: bool) -> None:
+        super().__init__()
+        # Batch normalisation subtracts the mean, and with it any bias: one of the two is enough.
+        self.conv = nn.Conv2d(
+            in_channels, out_channels, kernel_size=3, padding=padding, bias=not batch_norm
+        )
+        self.norm = nn.BatchNorm2d(out_channels) if batch_norm else nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.norm(self.conv(x)))
+
+
+class DigitsCNN(nn.Module):
+    """Images (B, 1, 28, 28) to logits (B, K); ``width`` is the number of channels of the first pair (w below)."""
+
+    def __init__(self, width: int = 32, batch_norm: bool = True, num_classes: int = 10) -> None:
+        super().__init__()
+        w = width
+        self.pair1 = nn.Sequential(ConvBlock(1, w, 0, batch_norm), ConvBlock(w, w, 0, batch_norm))
+        self.pair2 = nn.Sequential(
+            ConvBlock(w, 2 * w, 1, batch_norm), ConvBlock(2 * w, 2 * w, 1, batch_norm)
+        )
+        self.pair3 = nn.Sequential(
+            ConvBlock(2 * w, 4 * w, 1, batch_norm), ConvBlock(4 * w, 4 * w, 1, batch_norm)
+        )
+        self.classifier = nn.Linear(4 * w, num_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.pair1(images)  # (B, w, 24, 24)
+        x = nn.functional.max_pool2d(x, 2)  # (B, w, 12, 12)
+        x = self.pair2(x)  # (B, 2w, 12, 12)
+        x = nn.functional.max_pool2d(x, 2)  # (B, 2w, 6, 6)
+        x = self.pair3(x)  # (B, 4w, 6, 6)
+        x = x.mean(dim=(2, 3))  # (B, 4w)
+        return self.classifier(x)  # (B, K)
