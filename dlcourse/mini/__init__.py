@@ -1,9 +1,7 @@
 """mini: a small torch on NumPy.  `from dlcourse import mini` reads like `import torch`."""
 
 from dlcourse.mini import autograd, ops
-from dlcourse.mini._core import (
-    Tensor, enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
-)  # fmt: skip
+from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import (
     Size, double, dtype, float16, float32, float64, get_default_dtype, half, int8, int16, int32, int64, long,
     set_default_dtype, short, uint8,
@@ -11,6 +9,9 @@ from dlcourse.mini._dtype import (
 from dlcourse.mini._dtype import bool_ as bool
 from dlcourse.mini._dtype import float_ as float
 from dlcourse.mini._dtype import int_ as int
+from dlcourse.mini._grad_mode import (
+    enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
+)  # fmt: skip
 from dlcourse.mini.ops.creation import Generator, default_generator
 
 globals().update(ops.FUNCTIONS)

@@ -1,35 +1,28 @@
-"""The heart of mini: a Tensor's state, Function, the backward pass, the grad modes.
+"""The heart of mini: a Tensor's state, Function, and the backward pass.
 
-An operation is a class with `forward(ctx, ...)` and `backward(ctx, grad_output)`, Tensors in both, as in
-`torch.autograd.Function`.  The `ctx` of an operation IS its node in the graph.  Because `backward` is written
-with differentiable operations, derivatives of any order come free (Baydin et al. 2018, section 3.2).
+An operation is a class with `forward(ctx, ...)` and `backward(ctx, grad_output)`, Tensors in both,
+as in `torch.autograd.Function`.  The `ctx` of an operation IS its node in the graph.  Because
+`backward` is written with differentiable operations, derivatives of any order come free.
 
-Edges point to nodes or leaves, never to intermediate tensors: an activation that nobody saved is freed at
-once, and no reference cycle ever forms.
+Edges point to nodes or leaves, never to intermediate tensors: an activation that nobody saved is
+freed at once, and no reference cycle ever forms.
 """
 
 import itertools
-import threading
 import weakref
 
-import numpy as np
-
+from dlcourse.mini import _errors
 from dlcourse.mini._dtype import Size, from_numpy_dtype
+from dlcourse.mini._grad_mode import grad_mode, set_grad_enabled
+
+import numpy as np
 
 # Inputs exist before outputs: the order of creation IS a topological order.
 _sequence_nr = itertools.count()
 
 
-class _GradMode(threading.local):
-    enabled = True
-    inference = False
-
-
-grad_mode = _GradMode()
-
-
 class View:
-    """Where a view comes from: `chain` replays it on `base`; `forbid` says why it must not be written to."""
+    """Where a view comes from: `chain` replays it on `base`; `forbid`: why not to write to it."""
 
     __slots__ = ("base", "chain", "forbid", "version")
 
@@ -45,12 +38,12 @@ class View:
 class Tensor:
     """An n-dimensional array that remembers how it was made.
 
-    `_data` is the NumPy array.  `_version` is a one-element list, shared by views and `detach()`: it counts
-    the writes to the memory.  The operations are bound in `dlcourse.mini.ops`, in one table.
+    `_data` is the NumPy array.  `_version` is a one-element list, shared by views and `detach()`:
+    it counts the writes to the memory.  `dlcourse.mini.ops` binds the operations, in one table.
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_grad_fn", "_hooks", "_output_nr", "_requires_grad",
-                 "_version", "_view")  # fmt: skip
+    __slots__ = ("__weakref__", "_data", "_grad", "_grad_fn", "_hooks", "_output_nr",
+                 "_requires_grad", "_version", "_view")  # fmt: skip
     __array_priority__ = 1000  # ndarray * Tensor asks Tensor first
 
     def __init__(self, data, requires_grad=False):
@@ -62,7 +55,7 @@ class Tensor:
         if requires_grad:
             self.requires_grad = True
 
-    # -- state ---------------------------------------------------------------------------------------------
+    # -- state -------------------------------------------------------------------------------------
 
     @property
     def shape(self):
@@ -82,25 +75,19 @@ class Tensor:
     def requires_grad(self, mode):
         if self._grad_fn is not None:
             if not mode:
-                raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to use a computed "
-                    "variable in a subgraph that doesn't require differentiation use "
-                    "var_no_grad = var.detach()."
-                )
+                raise RuntimeError(_errors.NOT_A_LEAF)
             return
         if mode and not self.dtype.is_floating_point:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if mode and self._version is None and not grad_mode.inference:
-            raise RuntimeError(
-                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
-            )
+            raise RuntimeError(_errors.INFERENCE_REQUIRES_GRAD)
         self._requires_grad = bool(mode)
 
     @property
     def grad_fn(self):
         view = self._view
         if view is not None and view.version != self._version[0] and view.forbid is None:
-            # The memory was written to since this view was taken: take it again, so that its history is true.
+            # The memory was written to since this view was taken: take it again.
             with set_grad_enabled(True):
                 fresh = view.replay(view.base)
             self._grad_fn, self._output_nr = fresh._grad_fn, fresh._output_nr
@@ -118,24 +105,25 @@ class Tensor:
 
     @grad.setter
     def grad(self, value):
-        if value is not None:
-            if not isinstance(value, Tensor):
-                raise TypeError(
-                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
-                )
-            if value._data.shape != self._data.shape:
-                raise RuntimeError(
-                    f"assigned grad has data of a different size: {list(value.shape)} for a tensor of {list(self.shape)}"
-                )
-            if value._data.dtype != self._data.dtype:
-                raise RuntimeError(
-                    f"assigned grad has data of a different type: {value.dtype} for {self.dtype}"
-                )
+        if value is not None and not isinstance(value, Tensor):
+            got = type(value).__name__
+            raise TypeError(f"assigned grad expected to be a Tensor or None but got {got}")
+        if value is not None and value._data.shape != self._data.shape:
+            raise RuntimeError(
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of "
+                f"size '{list(self.shape)}'. Please ensure that the gradient and the tensor are "
+                "the same size"
+            )
+        if value is not None and value._data.dtype != self._data.dtype:
+            raise RuntimeError(
+                f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with "
+                f"dtype '{self.dtype}'. The gradient must match the tensor's dtype"
+            )
         self._grad = value
 
     @property
     def data(self):
-        """The same memory, without history and with a version counter of its own (prefer `detach()`)."""
+        """The same memory, without history, with its own version counter: prefer `detach()`."""
         return Tensor(self._data)
 
     @data.setter
@@ -143,7 +131,7 @@ class Tensor:
         self._data = value._data
 
     def detach(self):
-        """The same memory without history; writing through it is noticed, for the version is shared."""
+        """The same memory without history; a write through it is noticed: the version is shared."""
         out = Tensor(self._data)
         out._version = self._version
         return out
@@ -155,14 +143,13 @@ class Tensor:
     def output_nr(self):
         return self._output_nr
 
-    # `_version` is torch's name for the number; the shared list itself is internal here.
-    # -- backward ------------------------------------------------------------------------------------------
+    # -- backward ----------------------------------------------------------------------------------
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
-        """Accumulate d(self)/d(leaf), times `gradient`, into the `.grad` of every leaf that requires it.
+        """Accumulate d(self)/d(leaf), times `gradient`, into the `.grad` of every leaf.
 
-        `gradient` has the shape of self; it may be left out for one-element tensors.  `inputs` restricts the
-        accumulation to the tensors named.  Source: the semantics of `torch.Tensor.backward`.
+        `gradient` has the shape of self; it may be left out for one-element tensors.  `inputs`
+        restricts the accumulation to the tensors named.  Source: `torch.Tensor.backward`.
         """
         if inputs is not None:
             inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
@@ -171,7 +158,7 @@ class Tensor:
         run_backward([self], [gradient], retain_graph, create_graph, inputs, accumulate=True)
 
     def register_hook(self, hook):
-        """`hook(grad)` runs when the gradient of this tensor is ready; what it returns (not None) replaces it."""
+        """`hook(grad)` runs when this tensor's gradient is ready; what it returns replaces it."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         node = self.grad_fn
@@ -201,9 +188,8 @@ class Tensor:
         if node is not None:
             if node._retained is None:
                 node._retained = {}
-            node._retained[self._output_nr] = weakref.ref(
-                self
-            )  # weak: tensor -> node -> tensor is a cycle
+            # A weak reference, for tensor -> node -> tensor would be a cycle.
+            node._retained[self._output_nr] = weakref.ref(self)
 
     @property
     def retains_grad(self):
@@ -230,108 +216,7 @@ class RemovableHandle:
         self.remove()
 
 
-# -- grad modes ------------------------------------------------------------------------------------------------
-
-
-class _Mode:
-    """A context manager that is a decorator, too: `with no_grad():` and `@no_grad()`."""
-
-    def __call__(self, function):
-        import functools
-
-        @functools.wraps(function)
-        def wrapped(*args, **kwargs):
-            with self._again():
-                return function(*args, **kwargs)
-
-        return wrapped
-
-    def __exit__(self, *exc):
-        grad_mode.enabled, grad_mode.inference = self.previous.pop()
-
-
-class set_grad_enabled(_Mode):
-    """Recording on or off: acts at once as a function, until the end of the block in a `with`."""
-
-    def __init__(self, mode):
-        self.previous = [(grad_mode.enabled, grad_mode.inference)]
-        self.mode = grad_mode.enabled = bool(mode)
-
-    def _again(self):
-        return type(self)(self.mode)
-
-    def __call__(self, function):
-        grad_mode.enabled = self.previous[0][0]  # used as a decorator: the mode holds inside only
-        return super().__call__(function)
-
-    def __enter__(self):
-        grad_mode.enabled = self.mode
-        return self
-
-
-class no_grad(_Mode):
-    """Within it nothing is recorded, so results have `requires_grad=False`."""
-
-    enabled, inference = False, None
-
-    def __init__(self):
-        self.previous = []
-
-    def _again(self):
-        return type(self)()
-
-    def __enter__(self):
-        self.previous.append((grad_mode.enabled, grad_mode.inference))
-        grad_mode.enabled = self.enabled
-        if self.inference is not None:
-            grad_mode.inference = self.inference
-        return self
-
-
-class enable_grad(no_grad):
-    """Within it operations are recorded, even inside `no_grad()`."""
-
-    enabled = True
-
-
-class inference_mode(no_grad):
-    """`no_grad()` whose tensors may never enter a graph again: no version counter is kept for them."""
-
-    def __init__(self, mode=True):
-        super().__init__()
-        self.mode = self.inference = bool(mode)
-        self.enabled = not mode
-
-    def _again(self):
-        return inference_mode(self.mode)
-
-
-def is_grad_enabled():
-    return grad_mode.enabled
-
-
-def is_inference_mode_enabled():
-    return grad_mode.inference
-
-
-# -- the graph -------------------------------------------------------------------------------------------------
-
-FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
-    "saved tensors after calling backward."
-)
-CUSTOM_VIEW = (
-    "Output 0 of {} is a view and is being modified inplace. This view was created inside a custom Function (or "
-    "because an input was returned as-is) and the autograd logic to handle view+inplace would override the custom "
-    "backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You "
-    "can fix this by cloning the output of the custom Function."
-)
-NO_GRAD_VIEW = (
-    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. This view was created "
-    "inside a no_grad block: take the view with grad mode enabled, or write to it inside no_grad."
-)
+# -- the graph -------------------------------------------------------------------------------------
 
 
 class AccumulateGrad:
@@ -357,7 +242,7 @@ class AccumulateGrad:
 
 
 class Function:
-    """A differentiable operation; its instance is the node of the graph and the `ctx` of forward and backward.
+    """A differentiable operation; its instance is the graph's node and the `ctx` of both methods.
 
     class Cube(Function):
         @staticmethod
@@ -370,37 +255,33 @@ class Function:
             (x,) = ctx.saved_tensors
             return grad_output * 3 * x**2
 
-    y = Cube.apply(x).  backward returns one gradient (or None) for each argument of forward.  The newer form
-    `forward(*args)` with `setup_context(ctx, inputs, output)` works, too.  Source: torch.autograd.Function.
+    y = Cube.apply(x).  backward returns one gradient (or None) for each argument of forward.  The
+    newer form, `forward(*args)` with `setup_context(ctx, inputs, output)`, works, too.
+    Source: torch.autograd.Function.
     """
 
     _to_save = _saved = _non_differentiable = ()
     _pre_hooks = _post_hooks = _retained = None
     _materialize, _outputs = True, 1
-    _takes_views = (
-        False  # an operation of ours whose output is a differentiable view of its first argument
-    )
+    _takes_views = False  # the output may be a view of the first argument that can be replayed
     setup_context = None
 
     @staticmethod
     def forward(ctx, *args):
-        raise NotImplementedError(
-            "You must implement the forward function for custom autograd.Function."
-        )
+        raise NotImplementedError("You must implement the forward function for custom Functions.")
 
     @staticmethod
     def backward(ctx, *grad_outputs):
-        raise NotImplementedError(
-            "You must implement the backward method for your custom autograd.Function."
-        )
+        raise NotImplementedError("You must implement the backward method of your custom Function.")
 
-    # -- what forward may call on ctx ----------------------------------------------------------------------
+    # -- what forward may call on ctx --------------------------------------------------------------
 
     def save_for_backward(self, *tensors):
         for tensor in tensors:
             if tensor is not None and not isinstance(tensor, Tensor):
+                got = type(tensor).__name__
                 raise TypeError(
-                    f"save_for_backward can only save variables, but got an object of type {type(tensor).__name__}"
+                    f"save_for_backward can only save variables, but got an object of type {got}"
                 )
         self._to_save = tensors
 
@@ -408,24 +289,21 @@ class Function:
         self._non_differentiable = tensors
 
     def mark_dirty(self, *tensors):
-        # NB: in torch a custom Function may write to its inputs; mini's in-place methods are the one way to do so.
-        raise NotImplementedError(
-            "mini does not support mark_dirty: write the Function out of place."
-        )
+        # NB: in torch a custom Function may write to its inputs; in mini in-place methods alone do.
+        raise NotImplementedError("mini does not support mark_dirty: write it out of place.")
 
     def set_materialize_grads(self, value):
         self._materialize = value
 
-    # -- recording -----------------------------------------------------------------------------------------
+    # -- recording ---------------------------------------------------------------------------------
 
     @classmethod
     def apply(cls, *args):
-        """Run forward; when gradients are on and a tensor among `args` requires one, record the node."""
+        """Run forward; if gradients are on and a tensor among `args` requires one, record."""
         ctx = cls()
         enabled = grad_mode.enabled
-        ctx.needs_input_grad = needs = tuple([
-            isinstance(a, Tensor) and (a._requires_grad if a._view is None else a.requires_grad) for a in args
-        ])  # fmt: skip
+        needs = tuple([isinstance(a, Tensor) and a.requires_grad for a in args])
+        ctx.needs_input_grad = needs
         grad_mode.enabled = False
         try:
             if cls.setup_context is None:
@@ -449,21 +327,20 @@ class Function:
         if x._view is None:
             base, chain, forbid = x, link, None
         else:
-            x.grad_fn  # bring a stale view up to date first
+            _ = x.grad_fn  # bring a stale view up to date first
             base, chain, forbid = x._view.base, x._view.chain + link, x._view.forbid
         if not enabled:
-            forbid = forbid or NO_GRAD_VIEW
+            forbid = forbid or _errors.NO_GRAD_VIEW
         out._view = View(base, chain, out._version[0], forbid)
 
     def _own(self, out):
-        """An input returned as it is, or a view made inside a custom forward: the output gets a Tensor of its own."""
+        """An input returned as it is, or a view made in a custom forward: a Tensor of its own."""
         alias = out.detach()
         if alias._version is not None:
-            alias._view = View(out, (), alias._version[0], CUSTOM_VIEW.format(self.name()))
+            alias._view = View(out, (), alias._version[0], _errors.CUSTOM_VIEW.format(self.name()))
         return alias
 
     def _record(self, args, out):
-        self._sequence_nr = next(_sequence_nr)
         edges, metas = [], []
         for a, needed in zip(args, self.needs_input_grad, strict=True):
             if needed:
@@ -474,15 +351,15 @@ class Function:
                 edges.append((None, 0) if isinstance(a, Tensor) else None)
                 metas.append(None)
         self._edges, self._metas = edges, metas
+        self._sequence_nr = next(_sequence_nr)  # after the edges: a stale view makes nodes, too
         outputs = out if type(out) is tuple else (out,)
         self._outputs = len(outputs)
         if self._to_save:
             self._saved = tuple([self._pack(t, outputs) for t in self._to_save])
             self._to_save = ()
         for nr, tensor in enumerate(outputs):
-            if tensor._data.dtype.kind in "fc" and not any(
-                tensor is t for t in self._non_differentiable
-            ):
+            constant = any(tensor is t for t in self._non_differentiable)
+            if tensor._data.dtype.kind == "f" and not constant:
                 tensor._requires_grad, tensor._grad_fn, tensor._output_nr = True, self, nr
         if self._outputs > 1:
             self._out_metas = [(t._data.shape, t._data.dtype) for t in outputs]
@@ -491,14 +368,11 @@ class Function:
 
     @staticmethod
     def _pack(tensor, outputs):
-        """(tensor, array, version list, version now, output number).  An output drops its Tensor: no cycle."""
+        """(tensor, array, versions, version now, output number); an output drops its Tensor."""
         if tensor is None:
             return None
         if tensor._version is None:
-            raise RuntimeError(
-                "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal "
-                "tensor and use it in autograd."
-            )
+            raise RuntimeError(_errors.INFERENCE_SAVED)
         for nr, out in enumerate(outputs):
             if tensor is out:
                 return None, tensor._data, tensor._version, tensor._version[0], nr
@@ -507,7 +381,7 @@ class Function:
     @property
     def saved_tensors(self):
         if self._saved is None:
-            raise RuntimeError(FREED)
+            raise RuntimeError(_errors.FREED)
         if self._to_save:
             return self._to_save  # asked for before the node is recorded
         return tuple([self._unpack(s) for s in self._saved])
@@ -520,9 +394,9 @@ class Function:
             node = self if tensor is None else tensor._grad_fn
             which = "" if node is None else f", which is output {nr or 0} of {node.name()},"
             raise RuntimeError(
-                "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                f"[{from_numpy_dtype(array.dtype)} {list(array.shape)}]{which} is at version {version[0]}; expected "
-                f"version {when_saved} instead."
+                "one of the variables needed for gradient computation has been modified by an "
+                f"inplace operation: [{from_numpy_dtype(array.dtype)} {list(array.shape)}]{which} "
+                f"is at version {version[0]}; expected version {when_saved} instead."
             )
         if tensor is not None:
             return tensor
@@ -530,7 +404,7 @@ class Function:
         out._version, out._requires_grad, out._grad_fn, out._output_nr = version, True, self, nr
         return out
 
-    # -- the node ------------------------------------------------------------------------------------------
+    # -- the node ----------------------------------------------------------------------------------
 
     def name(self):
         return f"{type(self).__name__}Backward"
@@ -550,14 +424,14 @@ class Function:
         return self._add_hook("_pre_hooks", (None, hook))
 
     def register_hook(self, hook):
-        """`hook(grad_inputs, grad_outputs)` runs after backward; a tuple that it returns replaces grad_inputs."""
+        """`hook(grad_inputs, grad_outputs)` runs after backward; it may return new grad_inputs."""
         return self._add_hook("_post_hooks", hook)
 
     def __repr__(self):
         return f"<{self.name()}>"
 
     def _ready(self, grads):
-        """The gradients of all outputs are complete: run the hooks that look at them or replace them."""
+        """The gradients of all outputs are complete: run the hooks that see or replace them."""
         if self._pre_hooks is not None:
             for nr, hook in tuple(self._pre_hooks.values()):
                 if nr is None:
@@ -593,7 +467,7 @@ class Function:
         return grad_inputs
 
     def _fit(self, index, grad):
-        """Bring a gradient to its input's shape (undo broadcasting) and dtype: once, here, for all operations."""
+        """Bring a gradient to its input's shape (undo broadcasting) and dtype: here for all ops."""
         shape, dtype = self._metas[index]
         if not isinstance(grad, Tensor):
             raise TypeError(f"expected Variable or None (got {type(grad).__name__})")
@@ -613,25 +487,24 @@ def _run_hook(hook, grad):
     return grad if new is None else new
 
 
-# -- the backward pass -----------------------------------------------------------------------------------------
+# -- the backward pass -----------------------------------------------------------------------------
 
 
 def run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulate):
-    """The one entry of `backward` and `grad`: check, sweep, and accumulate into leaves or return for `inputs`."""
+    """The one entry of `backward` and `grad`: check, sweep, then accumulate or return."""
     retain_graph = create_graph if retain_graph is None else retain_graph
     grads = {}
     for i, (root, gradient) in enumerate(zip(roots, gradients, strict=True)):
         if not root.requires_grad:
-            raise RuntimeError(
-                f"element {i} of tensors does not require grad and does not have a grad_fn"
-            )
+            raise RuntimeError(_errors.NO_GRAD_FN.format(i))
         if gradient is None:
             if root._data.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             gradient = Tensor(np.ones_like(root._data))
         elif gradient._data.shape != root._data.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {gradient.shape} and output[{i}] has a shape of {root.shape}."
+                f"Mismatch in shape: grad_output[{i}] has a shape of {gradient.shape} and "
+                f"output[{i}] has a shape of {root.shape}."
             )
         _push(grads, *_target(root), gradient)
     targets = None
@@ -651,8 +524,8 @@ def run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulat
 def backward_pass(grads, retain_graph, targets):
     """Push `grads` {node: [gradient of each output]} down the graph, newest node first.
 
-    Every consumer of a node is younger than the node, so when its turn comes its gradient is complete.
-    Returns {(leaf, 0): gradient}; with `targets`, {(node or leaf, output_nr): gradient} of those alone.
+    Every consumer of a node is younger than it: when its turn comes, its gradient is complete.
+    Returns {(leaf, 0): gradient}; with `targets`, {(node or leaf, output_nr): gradient} of those.
     """
     nodes = _reachable(grads)
     needed = None if targets is None else _needed(nodes, targets)
@@ -660,9 +533,7 @@ def backward_pass(grads, retain_graph, targets):
     for leaf in [key for key in grads if isinstance(key, Tensor)]:  # a root that is a leaf itself
         _push(found, leaf, 0, grads.pop(leaf)[0])
     while nodes:
-        node = (
-            nodes.pop()
-        )  # sorted by birth: the youngest is last; popping lets it go as soon as it is done
+        node = nodes.pop()  # the youngest; popped, so that it is let go as soon as it is done
         gradients = grads.pop(node, None)
         if gradients is None:
             continue
@@ -699,26 +570,21 @@ def _target(tensor):
 
 
 def _push(grads, key, nr, grad):
-    """Add `grad` to slot `nr` of `key`, out of place: two consumers may have handed on the very same tensor."""
+    """Add `grad` to slot `nr` of `key`, out of place: others may hold the very same tensor."""
     slots = grads.setdefault(key, [])
     slots += [None] * (nr + 1 - len(slots))
     slots[nr] = grad if slots[nr] is None else slots[nr] + grad
 
 
 def _reachable(roots):
-    """All nodes below the roots, oldest first; without recursion, so the depth of a graph has no limit."""
+    """All nodes below the roots, oldest first; without recursion, so depth has no limit."""
     stack = [root for root in roots if not isinstance(root, Tensor)]
     seen = set(stack)
     while stack:
-        for edge in stack.pop()._edges:
-            if (
-                edge is not None
-                and edge[0] is not None
-                and not isinstance(edge[0], Tensor)
-                and edge[0] not in seen
-            ):
-                seen.add(edge[0])
-                stack.append(edge[0])
+        for child, _ in filter(None, stack.pop()._edges):
+            if isinstance(child, Function) and child not in seen:
+                seen.add(child)
+                stack.append(child)
     return sorted(seen, key=lambda node: node._sequence_nr)
 
 
@@ -739,7 +605,7 @@ def _leaf_hooks(leaf, grad):
 
 
 def _accumulate(leaf, grad, create_graph):
-    """The one place that writes `.grad`: an owned, writeable copy, never an alias of a gradient that others hold."""
+    """The one place that writes `.grad`: an owned, writeable copy, never another's gradient."""
     if leaf._grad is None:
         if grad._grad_fn is None:
             grad = Tensor(grad._data.copy())

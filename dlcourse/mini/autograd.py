@@ -1,13 +1,20 @@
 """grad, gradcheck and gradgradcheck, and the grad modes, under the names of torch.autograd."""
 
+from dlcourse.mini._core import Function, Tensor, run_backward
+from dlcourse.mini._grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+
 import numpy as np
 
-from dlcourse.mini._core import (
-    Function, Tensor, enable_grad, inference_mode, is_grad_enabled, no_grad, run_backward, set_grad_enabled,
-)  # fmt: skip
-
-__all__ = ["Function", "GradcheckError", "backward", "enable_grad", "grad", "gradcheck", "gradgradcheck", "inference_mode",
-           "is_grad_enabled", "no_grad", "set_grad_enabled"]  # fmt: skip
+__all__ = [
+    "Function", "GradcheckError", "backward", "enable_grad", "grad", "gradcheck", "gradgradcheck",
+    "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled",
+]  # fmt: skip
 
 
 class GradcheckError(RuntimeError):
@@ -30,8 +37,16 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulate=True)
 
 
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=None,
-         is_grads_batched=False, materialize_grads=False):  # fmt: skip
+def grad(
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    allow_unused=None,
+    is_grads_batched=False,
+    materialize_grads=False,
+):
     """d(outputs)/d(inputs), times `grad_outputs`, as a tuple; no `.grad` is written.
 
     Raises when an input is not part of the graph, unless `allow_unused` (None comes back) or
@@ -43,7 +58,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
         )
     if materialize_grads and allow_unused is False:
         raise ValueError(
-            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
         )
     roots, inputs = _listed(outputs), _listed(inputs)
     if not inputs:
@@ -57,17 +73,17 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
         ]
     if not allow_unused and any(g is None for g in found):
         raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
-            "this is the desired behavior."
+            "One of the differentiated Tensors appears to not have been used in the graph. Set "
+            "allow_unused=True if this is the desired behavior."
         )
     return tuple(found)
 
 
-# -- checking derivatives --------------------------------------------------------------------------------------
+# -- checking derivatives ----------------------------------------------------------------------
 
 
 def numerical_jacobian(fn, inputs, which, eps):
-    """d(outputs)/d(inputs[which]) by central differences, (elements of the input, elements of the output) for each output."""
+    """d(outputs)/d(inputs[which]) by central differences; a matrix (input, output) for each."""
     x = inputs[which]._data
     columns = []
     with no_grad():
@@ -83,7 +99,7 @@ def numerical_jacobian(fn, inputs, which, eps):
 
 
 def analytical_jacobian(output, x):
-    """d(output)/dx by one backward pass for each element of the output: (elements of x, elements of output)."""
+    """d(output)/dx, (elements of x, elements of output), one backward pass for each column."""
     rows = []
     for position in np.ndindex(output._data.shape):
         seed = np.zeros_like(output._data)
@@ -94,7 +110,7 @@ def analytical_jacobian(output, x):
 
 
 def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
-    """Compare analytical gradients with central differences, for float64 inputs that require a gradient.
+    """Compare analytical gradients with central differences, for float64 inputs.
 
     Returns True, or raises GradcheckError (returns False when `raise_exception` is off).
     Source: torch.autograd.gradcheck, the slow and exact mode.
@@ -104,12 +120,14 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
         checked = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
         if not checked:
             raise ValueError(
-                "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+                "gradcheck expects at least one input tensor to require gradient, but none of "
+                "them have requires_grad=True."
             )
         for i in checked:
             if inputs[i]._data.dtype != np.float64:
                 raise GradcheckError(
-                    f"Input #{i} requires gradient and is not a double precision floating point. This check will likely "
+                    f"Input #{i} requires gradient and is not a double precision floating point. "
+                    "This check will likely "
                     "fail if all the inputs are not of double precision floating point."
                 )
         outputs = [o for o in _listed(func(*inputs)) if o.requires_grad]
@@ -128,7 +146,8 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
                     analytical, numerical[j], rtol, atol, equal_nan=False
                 ):
                     raise GradcheckError(
-                        f"Jacobian mismatch for output {j} with respect to input {i},\nnumerical:{Tensor(numerical[j])}\n"
+                        f"Jacobian mismatch for output {j} with respect to input {i},\n"
+                        f"numerical:{Tensor(numerical[j])}\n"
                         f"analytical:{Tensor(analytical)}\n"
                     )
     except GradcheckError:
@@ -154,7 +173,8 @@ def gradgradcheck(
 
     def gradient(*args):
         xs, gs = args[: len(inputs)], args[len(inputs) :]
-        outputs = [o for o in _listed(func(*xs)) if o.requires_grad]
+        with enable_grad():  # the numerical side of gradcheck runs without
+            outputs = [o for o in _listed(func(*xs)) if o.requires_grad]
         return grad(
             outputs, [xs[i] for i in checked], list(gs), create_graph=True, materialize_grads=True
         )

@@ -7,7 +7,8 @@ views of that memory are taken again when next asked (`Tensor.grad_fn`).
 
 import numpy as np
 
-from dlcourse.mini._core import Tensor, View, grad_mode
+from dlcourse.mini._core import Tensor, View
+from dlcourse.mini._grad_mode import grad_mode
 from dlcourse.mini.ops.pointwise import Op
 
 

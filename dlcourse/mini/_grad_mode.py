@@ -1,0 +1,93 @@
+"""Whether operations are recorded: no_grad, enable_grad, set_grad_enabled, inference_mode."""
+
+import functools
+import threading
+
+
+class _GradMode(threading.local):
+    """The setting of this thread."""
+
+    enabled = True
+    inference = False
+
+
+grad_mode = _GradMode()
+
+
+class _Mode:
+    """A context manager that is a decorator, too: `with no_grad():` and `@no_grad()`."""
+
+    def __call__(self, function):
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            with self._again():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+    def __exit__(self, *exc):
+        grad_mode.enabled, grad_mode.inference = self.previous.pop()
+
+
+class set_grad_enabled(_Mode):
+    """Recording on or off: acts at once as a function, until the end of the block in a `with`."""
+
+    def __init__(self, mode):
+        self.previous = [(grad_mode.enabled, grad_mode.inference)]
+        self.mode = grad_mode.enabled = bool(mode)
+
+    def _again(self):
+        return type(self)(self.mode)
+
+    def __call__(self, function):
+        grad_mode.enabled = self.previous[0][0]  # used as a decorator: the mode holds inside only
+        return super().__call__(function)
+
+    def __enter__(self):
+        grad_mode.enabled = self.mode
+        return self
+
+
+class no_grad(_Mode):
+    """Within it nothing is recorded, so results have `requires_grad=False`."""
+
+    enabled, inference = False, None
+
+    def __init__(self):
+        self.previous = []
+
+    def _again(self):
+        return type(self)()
+
+    def __enter__(self):
+        self.previous.append((grad_mode.enabled, grad_mode.inference))
+        grad_mode.enabled = self.enabled
+        if self.inference is not None:
+            grad_mode.inference = self.inference
+        return self
+
+
+class enable_grad(no_grad):
+    """Within it operations are recorded, even inside `no_grad()`."""
+
+    enabled = True
+
+
+class inference_mode(no_grad):
+    """`no_grad()` whose tensors may never enter a graph: they keep no version counter."""
+
+    def __init__(self, mode=True):
+        super().__init__()
+        self.mode = self.inference = bool(mode)
+        self.enabled = not mode
+
+    def _again(self):
+        return inference_mode(self.mode)
+
+
+def is_grad_enabled():
+    return grad_mode.enabled
+
+
+def is_inference_mode_enabled():
+    return grad_mode.inference
