@@ -1,0 +1,1 @@
+"""The tooling of the book: never imported by the course itself."""

@@ -1,0 +1,78 @@
+"""Numbers of recorded runs in prose: the role ``recorded`` and the directive ``exempt-cells``.
+
+A recorded run is ``data/results/<name>.json``. The text of the role is ``<name>:<key>``, with dots
+between the keys of nested objects and an optional format::
+
+    The network reaches {recorded}`handwritten_digits_full:figures.test_accuracy|.2%`.
+
+A run, a key or a format that is not there is a warning, and so fails the build.
+"""
+
+import json
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+
+def lookup(results: Path, text: str) -> str:
+    """The number that ``name:key.key|format`` names, as text. Raises ``ValueError`` if none."""
+    name, _, rest = text.partition(":")
+    keys, _, form = rest.partition("|")
+    path = results / f"{name}.json"
+    if not path.is_file():
+        raise ValueError(f"no recorded run {name!r} (data/results/{name}.json)")
+    value = json.loads(path.read_text("utf-8"))
+    for key in keys.split("."):
+        try:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise ValueError(f"the recorded run {name!r} has no {keys!r}") from None
+    if isinstance(value, (dict, list)):
+        raise ValueError(f"{keys!r} of the recorded run {name!r} is not one value")
+    return format(value, form)
+
+
+class Recorded(SphinxRole):
+    def run(self):
+        results = Path(self.env.srcdir, "data", "results")
+        name = self.text.partition(":")[0]
+        self.env.note_dependency(str(results / f"{name}.json"))
+        try:
+            return [nodes.Text(lookup(results, self.text))], []
+        except ValueError as error:
+            message = self.inliner.reporter.warning(str(error), line=self.lineno)
+            return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
+
+
+def exempt_cells(root: Path) -> list[tuple[str, int, str]]:
+    """Each cell whose output no test compares: notebook, position among its cells, reason."""
+    found = []
+    for path in sorted((root / "chapters").rglob("*.ipynb")):
+        if ".ipynb_checkpoints" in path.parts:
+            continue
+        for number, cell in enumerate(json.loads(path.read_text("utf-8"))["cells"], 1):
+            if "nbval-ignore-output" in cell["metadata"].get("tags", []):
+                reason = cell["metadata"].get("dlcourse", {}).get("exempt", "no reason written")
+                found.append((path.relative_to(root).as_posix(), number, reason))
+    return found
+
+
+class ExemptCells(SphinxDirective):
+    """The list of those cells, read from the notebooks when the book is built."""
+
+    def run(self):
+        root = Path(self.env.srcdir)
+        rows = nodes.bullet_list()
+        for path, number, reason in exempt_cells(root):
+            self.env.note_dependency(str(root / path))
+            text = nodes.paragraph()
+            text += [nodes.literal(text=path), nodes.Text(f", cell {number}: {reason}")]
+            rows += nodes.list_item("", text)
+        return [rows if len(rows) else nodes.paragraph(text="At present, none.")]
+
+
+def setup(app: Sphinx) -> None:
+    app.add_role("recorded", Recorded())
+    app.add_directive("exempt-cells", ExemptCells)

@@ -1,0 +1,165 @@
+"""The Sphinx extension of the book: what the site needs beyond Jupyter Book.
+
+* Figures are put into the page as SVG that follows its light or dark theme (``figures.py``).
+* A cell shows which of the two engines its code names.
+* MathJax and the text face are served from the site itself: no page asks another host for anything.
+* The repository's address, one setting in ``_config.yml``, switches every link to it on or off.
+* Numbers of recorded runs stand in prose by a role, never typed (``records.py``).
+"""
+
+import ast
+import shutil
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+from . import fonts, records
+from .figures import inline_svg, inline_svgs_of_html
+
+log = logging.getLogger(__name__)
+
+# What the pages use of MathJax's 24 MB; startup.js asks for the rest of this list as needed.
+MATHJAX = [
+    "startup.js",
+    "core.js",
+    "input/tex.js",
+    "input/tex/extensions",
+    "output/chtml.js",
+    "output/chtml/fonts",
+    "a11y/assistive-mml.js",
+]
+
+
+class InlineFigures(SphinxPostTransform):
+    """Replace images of SVG files, and drawings in displayed HTML, by inline SVG."""
+
+    default_priority = 6  # after myst-nb has chosen what each output shows (4 and 5)
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for number, node in enumerate(list(self.document.findall(nodes.image)), 1):
+            if node["uri"].endswith(".svg"):
+                self.inline(node, f"dl-svg-{number}")
+            elif not node.get("alt"):
+                log.warning("image without alt text: %s", node["uri"], location=node)
+        for number, node in enumerate(list(self.document.findall(nodes.raw)), 1):
+            if "html" in node.get("format", "") and "<svg" in node.astext():
+                self.rewrite(node, f"dl-html-{number}")
+
+    def inline(self, node: nodes.image, prefix: str) -> None:
+        path = Path(self.env.srcdir, node["uri"].lstrip("/"))
+        if not path.is_file():
+            return  # Sphinx itself reports what is missing
+        if not node.get("alt"):
+            log.warning("figure without alt text: %s", node["uri"], location=node)
+        try:
+            html = inline_svg(path.read_text("utf-8"), prefix, node.get("alt", ""))
+        except ValueError as error:
+            log.warning("%s: %s", path.name, error, location=node)
+            return
+        node.replace_self(nodes.raw(html, html, format="html"))
+
+    def rewrite(self, node: nodes.raw, prefix: str) -> None:
+        try:
+            html = inline_svgs_of_html(node.astext(), prefix)
+        except ValueError as error:
+            log.warning("a displayed drawing is %s", error, location=node)
+            return
+        node.replace_self(nodes.raw(html, html, format="html", classes=node["classes"]))
+
+
+class MarkEngines(SphinxPostTransform):
+    """Give each cell the class ``names-mini`` or ``names-torch`` when its code names the engine."""
+
+    default_priority = 7
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        known: dict[str, str] = {}
+        for cell in self.document.findall(nodes.container):
+            if cell.get("nb_element") == "cell_code":
+                source = next(iter(cell.findall(nodes.literal_block)), None)
+                if source is not None and "cell_input" in source.parent["classes"]:
+                    cell["classes"] += [f"names-{e}" for e in engines(source.astext(), known)]
+
+
+def engines(source: str, known: dict[str, str]) -> list[str]:
+    """Which engines the code names; ``known`` carries what was imported from cell to cell."""
+    lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n")]
+    try:
+        tree = ast.parse("\n".join(lines))
+    except SyntaxError:
+        return []
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            module = getattr(node, "module", None)
+            for alias in node.names:
+                path = f"{module}.{alias.name}" if module else alias.name
+                name = alias.asname or alias.name.split(".")[0]
+                if path.split(".")[0] in ("torch", "torchvision"):
+                    known[name] = "torch"
+                elif path.startswith("dlcourse.mini"):
+                    known[name] = "mini"
+                else:
+                    known.pop(name, None)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return sorted({known[name] for name in names if name in known})
+
+
+def switch_repository(app: Sphinx, config: Config) -> None:
+    """Turn every link to the repository on when its address is set, and off when it is not."""
+    options = config.html_theme_options
+    url = (options.get("repository_url") or "").rstrip("/")
+    options["repository_url"] = url
+    for button in ("use_repository_button", "use_edit_page_button", "use_issues_button"):
+        options[button] = bool(url)
+    if not url:
+        options["launch_buttons"] = {}
+    config.myst_substitutions = {
+        **config.myst_substitutions,
+        "clone": "```bash\ngit clone "
+        + (url or "ADDRESS-OF-THE-REPOSITORY")
+        + " dlcourse\ncd dlcourse\n```",
+    }
+
+
+def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
+    if exception or app.builder.format != "html":
+        return
+    try:
+        package = distribution("sphinx-mathjax-offline")
+    except PackageNotFoundError:
+        log.warning("sphinx-mathjax-offline is not installed: formulas stay LaTeX source")
+        return
+    source = Path(package.locate_file("sphinx-mathjax-offline/static/mathjax"))
+    for name in MATHJAX:
+        target = Path(app.outdir, "_static", "mathjax", name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if Path(source, name).is_dir():
+            shutil.copytree(source / name, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source / name, target)
+
+
+def write_fonts(app: Sphinx, exception: Exception | None) -> None:
+    if exception or app.builder.format != "html":
+        return
+    try:
+        fonts.write(Path(app.outdir, "_static", "fonts"))
+    except ModuleNotFoundError as error:
+        log.warning("%s is not installed: the text is set in a face of the system", error.name)
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("config-inited", switch_repository, priority=100)
+    app.add_post_transform(InlineFigures)
+    app.add_post_transform(MarkEngines)
+    records.setup(app)
+    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", write_fonts)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
