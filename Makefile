@@ -3,11 +3,13 @@
 #
 #   make book PYTHON=python3.13        another Python (3.11 or newer)
 #   make book TORCH_INDEX=URL          one more package index, e.g. PyTorch's own with CPU builds
+#   make test LOCK=/dev/null           no lock: in a fresh .venv, the newest that pyproject.toml allows
 #   make serve PORT=8000               a port of your choice
 
 PYTHON ?= python3
 PORT ?= 0
 JOBS ?= 2
+LOCK ?= requirements.lock
 TORCH_INDEX ?=
 
 VENV := .venv
@@ -19,8 +21,6 @@ TIDY = --dist loadscope -n $(JOBS)
 
 # No setting, cache or GPU of the reader's may change what a notebook prints.
 export CUDA_VISIBLE_DEVICES =
-export JUPYTER_PLATFORM_DIRS = 1
-export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -103,23 +103,23 @@ EXTRA_INDEX = $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 define install
 	@echo "Installing dlcourse[$(1)] into $(VENV) ..."
 	@from_wheels() { \
-	    $(PIP) install -q --no-index --find-links "$(WHEELS)" --no-compile -c requirements.lock "$$@"; }; \
+	    $(PIP) install -q --no-index --find-links "$(WHEELS)" --no-compile -c $(LOCK) "$$@"; }; \
 	install() { \
 	    from_wheels setuptools && from_wheels --no-build-isolation -e ".[$(1)]"; }; \
 	fetch() { \
 	    new=$$(mktemp -d "$(WHEELS)/.new.XXXXXX") && trap 'rm -rf "$$new"' EXIT && \
-	    $(PIP) wheel $(EXTRA_INDEX) --find-links "$(WHEELS)" -w "$$new" -c requirements.lock \
+	    $(PIP) wheel $(EXTRA_INDEX) --find-links "$(WHEELS)" -w "$$new" -c $(LOCK) \
 	        setuptools ".[$(1)]" && \
 	    rm -rf build "$$new"/dlcourse-*.whl && mv -f "$$new"/*.whl "$(WHEELS)"; }; \
 	mkdir -p "$(WHEELS)" && { install 2> /dev/null || { fetch && install; }; }
 endef
 
-$(VENV)/.book: $(VENV)/.made requirements.lock pyproject.toml
+$(VENV)/.book: $(VENV)/.made $(LOCK) pyproject.toml setup.py
 	$(call install,$(FOR_BOOK))
 	@touch $@
 
 # Drawing one text now builds matplotlib's list of fonts, so that no notebook has to say so later.
-$(VENV)/.all: $(VENV)/.made requirements.lock pyproject.toml
+$(VENV)/.all: $(VENV)/.made $(LOCK) pyproject.toml setup.py
 	$(call install,$(FOR_ALL))
 	@$(BIN)/python -c 'import matplotlib.font_manager'
 	@touch $@ $(VENV)/.book
