@@ -2,9 +2,20 @@
 
 embedded.py     sets that come with the course and are always there
 full.py         the full sets, through torchvision, when they can be had
+handwriting.py  new digits, photographed or drawn, in MNIST's form
 """
 
 from dlcourse.datasets.embedded import DataError, digits, embedded_path
 from dlcourse.datasets.full import FallbackWarning, cache_folder, mnist
+from dlcourse.datasets.handwriting import load_digit_image, strokes_to_image
 
-__all__ = ["DataError", "FallbackWarning", "cache_folder", "digits", "embedded_path", "mnist"]
+__all__ = [
+    "DataError",
+    "FallbackWarning",
+    "cache_folder",
+    "digits",
+    "embedded_path",
+    "load_digit_image",
+    "mnist",
+    "strokes_to_image",
+]
