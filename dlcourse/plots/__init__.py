@@ -1,6 +1,40 @@
-"""Figures of the course: one style, one message a figure, arrays in."""
+"""Figures of the course: one style, one message a figure, arrays in and Axes out.
+
+    plots.use_style()                                  once, in the first cell
+    plots.curves({"mini": losses, "torch": losses})    and the other figures of `figures.py`
+    plots.draw_graph(loss, model)                      the computational graph, mini's or torch's
+
+colors.py the palette, style.py the look, figures.py the figures; graph.py, layout.py and svg.py
+draw graphs, without Matplotlib. Nothing here imports mini or torch.
+"""
 
 from dlcourse.plots.colors import COLORS
-from dlcourse.plots.graph import draw_graph
+from dlcourse.plots.figures import (
+    bars,
+    confusion_matrix,
+    curves,
+    decision_boundary,
+    function_and_tangent,
+    histogram,
+    image_grid,
+    loss_surface,
+)
+from dlcourse.plots.graph import GraphDrawing, draw_graph
+from dlcourse.plots.style import save_figure, to_svg, use_style
 
-__all__ = ["COLORS", "draw_graph"]
+__all__ = [
+    "COLORS",
+    "GraphDrawing",
+    "bars",
+    "confusion_matrix",
+    "curves",
+    "decision_boundary",
+    "draw_graph",
+    "function_and_tangent",
+    "histogram",
+    "image_grid",
+    "loss_surface",
+    "save_figure",
+    "to_svg",
+    "use_style",
+]
