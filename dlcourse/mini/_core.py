@@ -38,12 +38,12 @@ class View:
 class Tensor:
     """An n-dimensional array that remembers how it was made.
 
-    `_data` is the NumPy array.  `_version` is a one-element list, shared by views and `detach()`:
+    `_data` is the NumPy array.  `_writes` is a one-element list, shared by views and `detach()`:
     it counts the writes to the memory.  `dlcourse.mini.ops` binds the operations, in one table.
     """
 
     __slots__ = ("__weakref__", "_data", "_grad", "_grad_fn", "_hooks", "_output_nr",
-                 "_requires_grad", "_version", "_view")  # fmt: skip
+                 "_requires_grad", "_writes", "_view")  # fmt: skip
     __array_priority__ = 1000  # ndarray * Tensor asks Tensor first
 
     def __init__(self, data, requires_grad=False):
@@ -51,7 +51,7 @@ class Tensor:
         self._requires_grad = False
         self._grad = self._grad_fn = self._hooks = self._view = None
         self._output_nr = 0
-        self._version = None if grad_mode.inference else [0]
+        self._writes = None if grad_mode.inference else [0]
         if requires_grad:
             self.requires_grad = True
 
@@ -79,20 +79,20 @@ class Tensor:
             return
         if mode and not self.dtype.is_floating_point:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
-        if mode and self._version is None and not grad_mode.inference:
+        if mode and self._writes is None and not grad_mode.inference:
             raise RuntimeError(_errors.INFERENCE_REQUIRES_GRAD)
         self._requires_grad = bool(mode)
 
     @property
     def grad_fn(self):
         view = self._view
-        if view is not None and view.version != self._version[0] and view.forbid is None:
+        if view is not None and view.version != self._writes[0] and view.forbid is None:
             # The memory was written to since this view was taken: take it again.
             with set_grad_enabled(True):
                 fresh = view.replay(view.base)
             self._grad_fn, self._output_nr = fresh._grad_fn, fresh._output_nr
             self._requires_grad = fresh._requires_grad
-            view.version = self._version[0]
+            view.version = self._writes[0]
         return self._grad_fn
 
     @property
@@ -133,15 +133,22 @@ class Tensor:
     def detach(self):
         """The same memory without history; a write through it is noticed: the version is shared."""
         out = Tensor(self._data)
-        out._version = self._version
+        out._writes = self._writes
         return out
 
     def is_inference(self):
-        return self._version is None
+        return self._writes is None
 
     @property
     def output_nr(self):
         return self._output_nr
+
+    @property
+    def _version(self):
+        """How often this memory was written to, under torch's name."""
+        if self._writes is None:
+            raise RuntimeError("Inference tensors do not track version counter.")
+        return self._writes[0]
 
     # -- backward ----------------------------------------------------------------------------------
 
@@ -306,11 +313,12 @@ class Function:
         ctx.needs_input_grad = needs
         grad_mode.enabled = False
         try:
-            if cls.setup_context is None:
-                out = cls.forward(ctx, *args)
-            else:
-                out = cls.forward(*args)
-                cls.setup_context(ctx, args, out)
+            with np.errstate(all="ignore"):  # 1 / 0 is inf and inf - inf is nan, without a word
+                if cls.setup_context is None:
+                    out = cls.forward(ctx, *args)
+                else:
+                    out = cls.forward(*args)
+                    cls.setup_context(ctx, args, out)
         finally:
             grad_mode.enabled = enabled
         if cls._takes_views:
@@ -321,7 +329,7 @@ class Function:
 
     def _note_view(self, out, args, enabled):
         x = args[0]
-        if out._version is not x._version or out._version is None:
+        if out._writes is not x._writes or out._writes is None:
             return  # a copy (reshape of a transposed tensor, say), or inference mode
         link = ((type(self), args[1:]),)
         if x._view is None:
@@ -331,13 +339,13 @@ class Function:
             base, chain, forbid = x._view.base, x._view.chain + link, x._view.forbid
         if not enabled:
             forbid = forbid or _errors.NO_GRAD_VIEW
-        out._view = View(base, chain, out._version[0], forbid)
+        out._view = View(base, chain, out._writes[0], forbid)
 
     def _own(self, out):
         """An input returned as it is, or a view made in a custom forward: a Tensor of its own."""
         alias = out.detach()
-        if alias._version is not None:
-            alias._view = View(out, (), alias._version[0], _errors.CUSTOM_VIEW.format(self.name()))
+        if alias._writes is not None:
+            alias._view = View(out, (), alias._writes[0], _errors.CUSTOM_VIEW.format(self.name()))
         return alias
 
     def _record(self, args, out):
@@ -371,12 +379,12 @@ class Function:
         """(tensor, array, versions, version now, output number); an output drops its Tensor."""
         if tensor is None:
             return None
-        if tensor._version is None:
+        if tensor._writes is None:
             raise RuntimeError(_errors.INFERENCE_SAVED)
         for nr, out in enumerate(outputs):
             if tensor is out:
-                return None, tensor._data, tensor._version, tensor._version[0], nr
-        return tensor, tensor._data, tensor._version, tensor._version[0], None
+                return None, tensor._data, tensor._writes, tensor._writes[0], nr
+        return tensor, tensor._data, tensor._writes, tensor._writes[0], None
 
     @property
     def saved_tensors(self):
@@ -401,7 +409,7 @@ class Function:
         if tensor is not None:
             return tensor
         out = Tensor(array)
-        out._version, out._requires_grad, out._grad_fn, out._output_nr = version, True, self, nr
+        out._writes, out._requires_grad, out._grad_fn, out._output_nr = version, True, self, nr
         return out
 
     # -- the node ----------------------------------------------------------------------------------
@@ -614,7 +622,7 @@ def _accumulate(leaf, grad, create_graph):
         leaf._grad = leaf._grad + grad
     else:
         leaf._grad._data += grad._data
-        leaf._grad._version[0] += 1
+        leaf._grad._writes[0] += 1
     for is_post, hook in tuple((leaf._hooks or {}).values()):
         if is_post:
             hook(leaf)

@@ -35,9 +35,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
             raise ValueError(
                 "expected sequences of equal length at every depth (a ragged list is no tensor)"
             ) from None
-        if array.dtype.kind == "f":
-            array = array.astype(get_default_dtype().numpy)
-        if array.size == 0 and array.dtype == np.float64:
+        if array.dtype.kind == "f" and dtype is None:
             array = array.astype(get_default_dtype().numpy)
     if array.dtype.kind in "OUS":
         raise TypeError(

@@ -74,7 +74,7 @@ def write(x, compute):
             raise RuntimeError(
                 "a view of a leaf Variable that requires grad is being used in an in-place operation."
             )
-    if x._version is None and not grad_mode.inference:
+    if x._writes is None and not grad_mode.inference:
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
             "normal tensor before doing inplace update."
@@ -103,8 +103,8 @@ def write(x, compute):
             "Please clone() the tensor before performing the operation."
         )
     np.copyto(x._data, value._data)
-    if x._version is not None:
-        x._version[0] += 1
+    if x._writes is not None:
+        x._writes[0] += 1
     if value.requires_grad:
         _rebase(x, value)
     return x

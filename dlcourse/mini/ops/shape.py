@@ -10,7 +10,7 @@ def alias(x, array):
     """`array` as a Tensor; when it shares the memory of `x`, it shares its version counter, too."""
     out = Tensor(array)
     if np.may_share_memory(array, x._data) and array.size:
-        out._version = x._version
+        out._writes = x._writes
     return out
 
 
