@@ -113,14 +113,19 @@ def to_svg(figure) -> str:
     """The figure (or the figure of an Axes) as SVG text, the same bytes on every run.
 
     Coordinates are rounded to a hundredth of a point: smaller than can be seen, larger than the
-    last digits in which two machines differ.
+    last digits in which two machines differ. The text starts with <svg, and its style sheet, which
+    would apply to the whole of a page that holds the figure, has become an attribute.
     """
     import matplotlib
 
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "dlcourse", "svg.fonttype": "none"}):
         getattr(figure, "figure", figure).savefig(file, format="svg", metadata=NO_METADATA)
-    return re.sub(r' (?:d|x|y)="[^"]*"', _rounded, file.getvalue().decode())
+    text = file.getvalue().decode()
+    text = re.sub(r"\s*<defs>\s*<style[^>]*>\*\{.*?\}</style>\s*</defs>", "", text, count=1)
+    joins = '<svg style="stroke-linejoin:round;stroke-linecap:butt" '
+    text = text[text.index("<svg ") :].replace("<svg ", joins, 1)
+    return re.sub(r' (?:d|x|y)="[^"]*"', _rounded, text)
 
 
 def _rounded(attribute):
