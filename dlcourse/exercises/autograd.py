@@ -1,0 +1,497 @@
+"""Exercises of the chapter autograd. The form: dlcourse/exercises/__init__.py."""
+
+from dlcourse import mini
+from dlcourse.exercises import Hint, close, exercise, expect, expect_close
+
+import numpy as np
+
+# -- predict -----------------------------------------------------------------------------------
+
+
+@exercise(
+    name="accumulate",
+    solution=33.0,
+    reasoning=(
+        "`backward` adds to `.grad`. The first pass leaves $2x = 6$; the second adds "
+        "$3x^2 = 27$. Nothing was cleared in between, so `x.grad` holds $6 + 27 = 33$."
+    ),
+    shown="Two backward passes, one sum: gradients accumulate until somebody clears them.",
+)
+def check_accumulate(answer):
+    if close(answer, 27.0):
+        raise Hint("27 is what the second pass alone gives. Does `backward` overwrite `.grad`?")
+    if close(answer, 6.0):
+        raise Hint("6 is what the first pass leaves. The second pass reaches `x`, too.")
+    if close(answer, 36.0):
+        raise Hint("The slope of `x**2` at 3 is 2 * 3 = 6, not 9: differentiate before adding.")
+    expect_close(answer, 33.0, "x.grad")
+
+
+check_accumulate.wrong("overwrite", 27.0)
+check_accumulate.wrong("reaches `x`, too", 6.0)
+check_accumulate.wrong("differentiate before adding", 36.0)
+
+
+# -- by hand -----------------------------------------------------------------------------------
+
+
+def softmax_vjp(out, grad_output):
+    """The gradient by the logits, (B, K), from the softmax `out` and the gradient by it."""
+    inner = (grad_output * out).sum(axis=1, keepdims=True)  # (B, 1)
+    return out * (grad_output - inner)  # (B, K)
+
+
+@exercise(
+    solution=softmax_vjp,
+    reasoning=r"""With $s = \operatorname{softmax}(z)$ the derivative is
+$\partial s_i / \partial z_j = s_i (\delta_{ij} - s_j)$: raising one logit raises its own
+probability and lowers all others. The vector-Jacobian product is
+$\sum_i g_i s_i (\delta_{ij} - s_j) = s_j \bigl(g_j - \sum_i g_i s_i\bigr)$, row by row: no
+$K \times K$ matrix appears.""",
+    shown="A $K \\times K$ Jacobian for each row, and yet only $K$ numbers were ever stored.",
+)
+def check_softmax_vjp(softmax_vjp):
+    rng = np.random.default_rng(0)
+    logits, grad = rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
+    z = mini.tensor(logits, requires_grad=True)
+    s = z.softmax(1)
+    s.backward(mini.tensor(grad))
+    out, truth = s.detach().numpy(), z.grad.numpy()
+    got = np.asarray(softmax_vjp(out.copy(), grad.copy()))
+    if close(got, grad * out * (1 - out)):
+        raise Hint(
+            "That is the diagonal of the Jacobian alone. Each probability depends on *every* logit "
+            "of its row, through the sum in the denominator."
+        )
+    if close(got, out * (grad - (grad * out).sum())):
+        raise Hint("The inner sum runs over one row: `axis=1, keepdims=True`, not the whole batch.")
+    if close(got, out * (grad - (grad * out).sum(0, keepdims=True))):
+        raise Hint("The inner sum runs over the classes (axis 1), not over the batch (axis 0).")
+    if close(got, out * (grad - grad.sum(1, keepdims=True))):
+        raise Hint("The inner sum is weighted by the probabilities: $\\sum_i g_i s_i$.")
+    expect_close(got, truth, "the gradient by the logits")
+
+
+@check_softmax_vjp.wrong("diagonal of the Jacobian")
+def treats_softmax_as_pointwise(out, grad_output):
+    return grad_output * out * (1 - out)
+
+
+@check_softmax_vjp.wrong("not the whole batch")
+def sums_over_everything(out, grad_output):
+    return out * (grad_output - (grad_output * out).sum())
+
+
+@check_softmax_vjp.wrong("not over the batch (axis 0)")
+def sums_over_the_batch(out, grad_output):
+    return out * (grad_output - (grad_output * out).sum(axis=0, keepdims=True))
+
+
+@check_softmax_vjp.wrong("weighted by the probabilities")
+def forgets_the_weights(out, grad_output):
+    return out * (grad_output - grad_output.sum(axis=1, keepdims=True))
+
+
+# -- change the code ---------------------------------------------------------------------------
+
+
+def consumers_first(root):
+    """All nodes below `root`, each after all of its consumers; `node.parents` are its inputs."""
+    waiting, stack, seen = {}, [root], {root}
+    while stack:  # how many consumers does each node wait for?
+        for parent in stack.pop().parents:
+            waiting[parent] = waiting.get(parent, 0) + 1
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    order, ready = [], [root]
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for parent in node.parents:
+            waiting[parent] -= 1
+            if waiting[parent] == 0:
+                ready.append(parent)
+    return order
+
+
+class _Node:
+    def __init__(self, name, *parents):
+        self.name, self.parents = name, parents
+
+
+@exercise(
+    solution=consumers_first,
+    reasoning="""This is Kahn's algorithm (1962). A node is ready when the last of its consumers is
+done; the root has none and starts. Each edge is looked at twice, so the cost is linear, and nothing
+recurses, so a chain of a million nodes is as easy as one of three. A node that is used twice by the
+same consumer (`x + x`) waits for two edges, and both are counted off.""",
+    shown="No birth numbers needed: counting consumers orders any graph, however deep.",
+)
+def check_consumers_first(consumers_first):
+    a = _Node("a")
+    b = _Node("b", a, a)
+    c = _Node("c", b, a)
+    for root in (_Node("c * b", c, b), _Node("b * c", b, c)):
+        order = list(consumers_first(root))
+        names = [node.name for node in order]
+        if sorted(names) == sorted({"a", "b", "c", root.name}):
+            expect(
+                names[0] == root.name,
+                f"Your order is {names}: inputs first. Backward starts at the result.",
+            )
+        expect(
+            len(set(order)) == len(order),
+            f"Your order is {names}: a node stands in it more than once. Visit each once.",
+        )
+        expect(
+            set(names) == {"a", "b", "c", root.name},
+            f"Your order is {names}, but the graph holds a, b, c and {root.name}.",
+        )
+        for node in order:
+            for parent in node.parents:
+                expect(
+                    order.index(parent) > order.index(node),
+                    f"Your order is {names}: `{parent.name}` comes before its consumer "
+                    f"`{node.name}`, so it would pass on an incomplete gradient.",
+                )
+    deep = _Node("x")
+    for _ in range(20_000):
+        deep = _Node("x", deep)
+    try:
+        count = len(list(consumers_first(deep)))
+    except RecursionError:
+        raise Hint(
+            "Right on small graphs, but a chain of 20 000 nodes overflows Python's stack: use a "
+            "list as the stack, not recursion."
+        ) from None
+    expect(count == 20_001, f"A chain of 20 001 nodes gave {count} of them.")
+
+
+@check_consumers_first.wrong("an incomplete gradient")
+def breadth_first(root):
+    order, seen = [root], {root}
+    for node in order:
+        for parent in node.parents:
+            if parent not in seen:
+                seen.add(parent)
+                order.append(parent)
+    return order
+
+
+@check_consumers_first.wrong("more than once")
+def every_path(root):
+    order = [root]
+    for parent in root.parents:
+        order += every_path(parent)
+    return order
+
+
+@check_consumers_first.wrong("overflows Python's stack")
+def recursive(root):
+    order, seen = [], set()
+
+    def visit(node):
+        seen.add(node)
+        for parent in node.parents:
+            if parent not in seen:
+                visit(parent)
+        order.append(node)
+
+    visit(root)
+    return order[::-1]
+
+
+@check_consumers_first.wrong("Backward starts at the result")
+def inputs_first(root):
+    return recursive(root)[::-1]
+
+
+# -- an operation of your own ------------------------------------------------------------------
+
+
+class Round(mini.autograd.Function):
+    """Round to whole numbers; pass the gradient on where |x| <= 1, as if nothing happened."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x + 0.5) // 1
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return grad_output.masked_fill(x.abs() > 1, 0.0)
+
+
+@exercise(
+    solution=Round,
+    reasoning="""The true derivative of rounding is 0 almost everywhere, so training would stand
+still. The *straight-through estimator* (Bengio, Leonard and Courville, 2013) lies on purpose: it
+takes the derivative of the identity instead, inside the range where rounding is meant to act. What
+makes quantised networks trainable is a `backward` that does not belong to its `forward`.""",
+    shown="A gradient that the function does not have: the straight-through estimator.",
+    stub='''
+class Round(mini.autograd.Function):
+    """Round to whole numbers; pass the gradient on where |x| <= 1, as if nothing happened."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ...  # (x + 0.5) // 1 rounds
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        ...
+''',
+)
+def check_Round(Round):
+    x = mini.tensor([-3.0, -0.7, 0.2, 0.9, 1.4], requires_grad=True)
+    y = Round.apply(x)
+    expect_close(y, [-3.0, -1.0, 0.0, 1.0, 1.0], "Round.apply([-3, -0.7, 0.2, 0.9, 1.4])")
+    y.backward(mini.tensor([2.0, 3.0, 4.0, 5.0, 6.0]))
+    grad = x.grad.tolist()
+    if close(grad, [0.0] * 5):
+        raise Hint("All gradients are 0: that is the true derivative, and nothing could learn.")
+    if close(grad, [2.0, 3.0, 4.0, 5.0, 6.0]):
+        raise Hint("The gradient passes everywhere. It should stop where |x| > 1.")
+    if close(grad, [0.0, 1.0, 1.0, 1.0, 0.0]):
+        raise Hint("The mask is right, but it must *multiply* what comes in: `grad_output`.")
+    if close(grad, [0.0, 3.0, 4.0, 5.0, 6.0]):
+        raise Hint("Look at x = 1.4: it is rounded to 1, but the condition speaks of x itself.")
+    expect_close(grad, [0.0, 3.0, 4.0, 5.0, 0.0], "the gradient for incoming [2, 3, 4, 5, 6]")
+
+
+@check_Round.wrong("nothing could learn")
+class TrueDerivative(mini.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return (x + 0.5) // 1
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output * 0
+
+
+@check_Round.wrong("stop where |x| > 1")
+class PassesEverywhere(mini.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return (x + 0.5) // 1
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output
+
+
+@check_Round.wrong("*multiply* what comes in")
+class ReturnsTheMask(mini.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x + 0.5) // 1
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return (x.abs() <= 1).float()
+
+
+@check_Round.wrong("speaks of x itself")
+class MasksByTheOutput(mini.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        out = (x + 0.5) // 1
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (out,) = ctx.saved_tensors
+        return grad_output.masked_fill(out.abs() > 1, 0.0)
+
+
+# -- build new ---------------------------------------------------------------------------------
+
+
+def trace_estimate(loss, w, vs):
+    """The mean of v^T H v over the rows v of `vs` (k, n), H the Hessian of loss(w)."""
+    (g,) = mini.autograd.grad(loss(w), w, create_graph=True)
+    total = 0.0
+    for v in vs:
+        (Hv,) = mini.autograd.grad((g * v).sum(), w, retain_graph=True)
+        total = total + (v * Hv).sum()
+    return total / len(vs)
+
+
+@exercise(
+    solution=trace_estimate,
+    reasoning=r"""For independent signs $v_i = \pm 1$ the products $v_i v_j$ have mean 0 for
+$i \ne j$ and are 1 for $i = j$. So the mean of $\mathbf v^\top H \mathbf v = \sum_{ij} v_i H_{ij}
+v_j$ is $\sum_i H_{ii}$, the trace (Hutchinson, 1990). One gradient graph serves all the $\mathbf
+v$: hence `create_graph=True` once, and `retain_graph=True` in the loop.""",
+    shown="The trace of a matrix that was never written down, from products with sign vectors.",
+)
+def check_trace_estimate(trace_estimate):
+    def loss(w):
+        return (w[0] ** 2) * 3 + w[0] * w[1] * 5 + w[1] ** 4
+
+    w = mini.tensor([1.0, 2.0], dtype=mini.float64, requires_grad=True)  # H = [[6, 5], [5, 48]]
+    vs = mini.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=mini.float64)
+    try:
+        got = trace_estimate(loss, w, vs)
+        single = trace_estimate(loss, w, vs[:1])
+    except RuntimeError as error:
+        if "does not require grad" in str(error):
+            raise Hint(
+                "The gradient has no graph of its own: ask for it with `create_graph=True`."
+            ) from None
+        if "second time" in str(error):
+            raise Hint(
+                "The second v finds the graph freed: keep it with `retain_graph=True`."
+            ) from None
+        raise
+    if close(got, 108.0):
+        raise Hint("That is the sum over the rows of `vs`; the estimate is their mean.")
+    if close(single, 11.0 + 53.0) and close(got, (64.0 + 1.0 - 43.0) / 2):
+        raise Hint("You add up the entries of Hv; v^T H v weighs them by v once more.")
+    expect_close(single, 64.0, "v^T H v for v = [1, 1] and H = [[6, 5], [5, 48]]")
+    expect_close(got, 54.0, "the estimate from v = [1, 1] and v = [1, -1]")
+
+
+@check_trace_estimate.wrong("ask for it with `create_graph=True`")
+def forgets_create_graph(loss, w, vs):
+    (g,) = mini.autograd.grad(loss(w), w)
+    return sum((v * mini.autograd.grad((g * v).sum(), w)[0]).sum() for v in vs) / len(vs)
+
+
+@check_trace_estimate.wrong("keep it with `retain_graph=True`")
+def frees_the_graph(loss, w, vs):
+    (g,) = mini.autograd.grad(loss(w), w, create_graph=True)
+    return sum((v * mini.autograd.grad((g * v).sum(), w)[0]).sum() for v in vs) / len(vs)
+
+
+@check_trace_estimate.wrong("the estimate is their mean")
+def forgets_the_mean(loss, w, vs):
+    return trace_estimate(loss, w, vs) * len(vs)
+
+
+@check_trace_estimate.wrong("weighs them by v once more")
+def forgets_the_second_v(loss, w, vs):
+    (g,) = mini.autograd.grad(loss(w), w, create_graph=True)
+    rows = [mini.autograd.grad((g * v).sum(), w, retain_graph=True)[0].sum() for v in vs]
+    return sum(rows) / len(vs)
+
+
+# -- read a paper ------------------------------------------------------------------------------
+
+
+def checkpoint(f, x):
+    """f(x), saving x alone for backward, which runs f again (Chen et al., 2016)."""
+
+    class Checkpoint(mini.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return f(x)  # nothing inside is recorded
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            again = x.detach().requires_grad_()
+            with mini.enable_grad():
+                y = f(again)
+            return mini.autograd.grad(y, again, grad_output)[0]
+
+    return Checkpoint.apply(x)
+
+
+@exercise(
+    solution=checkpoint,
+    reasoning=r"""Inside `forward` nothing is recorded, so all of `f`'s intermediate results are
+freed when it returns. `backward` runs `f` a second time, now with recording on, and differentiates
+that run at once. A chain of $n$ layers cut into $\sqrt n$ such pieces keeps $O(\sqrt n)$
+activations instead of $n$, for one more forward run. `torch.utils.checkpoint` is this idea.""",
+    shown="Memory traded for time: one node in the graph, and `f` runs twice.",
+)
+def check_checkpoint(checkpoint):
+    calls = []
+
+    def f(x):
+        calls.append(mini.is_grad_enabled())
+        return (x * x).sin() * x.exp()
+
+    x = mini.tensor([0.5, -1.0], dtype=mini.float64, requires_grad=True)
+    truth = x.detach().requires_grad_()
+    weights = mini.tensor([2.0, 3.0], dtype=mini.float64)
+    f(truth).backward(weights)
+    calls.clear()
+    y = checkpoint(f, x)
+    expect_close(y, f(truth), "checkpoint(f, x)")
+    expect(
+        y.requires_grad,
+        "The result has no history: `backward` could not reach x. Detach inside, not at the end.",
+    )
+    inputs = [node.name() for node, _ in y.grad_fn.next_functions if node is not None]
+    expect(
+        inputs == ["AccumulateGrad"],
+        "The graph of `f` is recorded, so its activations stay in memory. Wrap the call in a "
+        "Function: inside its `forward` nothing is recorded.",
+    )
+    calls.clear()
+    y.backward(weights)
+    expect(
+        len(calls) >= 1,
+        "`f` did not run again in `backward`, so something other than x was kept for it.",
+    )
+    unweighted = truth.detach().requires_grad_()
+    f(unweighted).sum().backward()
+    if close(x.grad, unweighted.grad):
+        raise Hint(
+            "The gradient ignores `grad_output`: hand it to `grad` as the weighting of the output."
+        )
+    expect_close(x.grad, truth.grad, "x.grad")
+
+
+@check_checkpoint.wrong("Detach inside")
+def detaches_the_result(f, x):
+    return f(x.detach())
+
+
+@check_checkpoint.wrong("activations stay in memory")
+def records_everything(f, x):
+    return f(x)
+
+
+@check_checkpoint.wrong("ignores `grad_output`")
+def ignores_grad_output(f, x):
+    class Checkpoint(mini.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return f(x)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            again = ctx.saved_tensors[0].detach().requires_grad_()
+            with mini.enable_grad():
+                return mini.autograd.grad(f(again).sum(), again)[0]
+
+    return Checkpoint.apply(x)
+
+
+@check_checkpoint.wrong("something other than x was kept")
+def keeps_the_graph(f, x):
+    inside = x.detach().requires_grad_()
+    with mini.enable_grad():
+        y = f(inside)
+
+    class Kept(mini.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return y.detach().clone()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return mini.autograd.grad(y, inside, grad_output)[0]
+
+    return Kept.apply(x)
