@@ -1,8 +1,9 @@
 """A compact convolutional network for 28x28 digits, in the manner of VGG with batch normalisation.
 
-Pairs of 3x3 convolutions, twice as many channels after each pooling, one average over all places at the end
-(Simonyan and Zisserman 2015; Ioffe and Szegedy 2015; Lin, Chen and Yan 2014).  The first pair takes no padding: a
-digit's margin is empty, and the layers at full size are the ones that cost.
+Pairs of 3x3 convolutions, twice as many channels after each pooling (Simonyan and Zisserman 2015),
+batch normalisation (Ioffe and Szegedy 2015), one average over all places at the end (Lin, Chen and
+Yan 2014).  The first pair takes no padding: a digit's margin is empty, and the layers at full size
+are the ones that cost.
 """
 
 import torch
@@ -10,7 +11,10 @@ from torch import nn
 
 
 class ConvBlock(nn.Module):
-    """3x3 convolution, batch normalisation (if asked for), ReLU: (B, C, H, W) to (B, C', H', W')."""
+    """3x3 convolution, batch normalisation (if asked for), ReLU: (B, C, H, W) to (B, C', H', W').
+
+    With `padding=1` H' is H, with `padding=0` it is H - 2; W' likewise.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, padding: int, batch_norm: bool) -> None:
         super().__init__()
@@ -25,7 +29,7 @@ class ConvBlock(nn.Module):
 
 
 class DigitsCNN(nn.Module):
-    """Images (B, 1, 28, 28) to logits (B, K); ``width`` is the number of channels of the first pair (w below)."""
+    """Images (B, 1, 28, 28) to logits (B, K); the first pair has `width` channels (w below)."""
 
     def __init__(self, width: int = 32, batch_norm: bool = True, num_classes: int = 10) -> None:
         super().__init__()

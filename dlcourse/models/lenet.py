@@ -1,8 +1,9 @@
-"""LeNet: the small convolutional network that most tutorials start with.
+"""LeNet, the small convolutional network that most tutorials start with.
 
-After LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition (1998), with what has
-become usual since: ReLU for tanh, max pooling for averaging, plain linear layers at the end, and 28x28 images as they
-come (the paper pads them to 32x32, hence its 400 features after the second pooling, where 28x28 leave 256).
+After LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition"
+(1998), with what has become usual since: ReLU for tanh, max pooling for averages, plain linear
+layers at the end.  Images come as they are, 28x28; the paper pads them to 32x32, hence its 400
+features after the second pooling, where 28x28 leave 256.
 """
 
 import torch

@@ -1,65 +1,81 @@
 """Train a network that reads handwritten digits (MNIST), and record how well it does.
 
-The notebook ``chapters/projects/handwritten_digits.ipynb`` tells the story; this file holds the code that it shares
-with ``python -m dlcourse train handwritten_digits``: the augmentation, the recipes, training, evaluation.
+The notebook `chapters/projects/handwritten_digits.ipynb` tells the story; this file holds the code
+it shares with `python -m dlcourse train handwritten_digits`: augmentation, recipes, training,
+evaluation.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
-
 from dlcourse import datasets
 from dlcourse.models import DigitsCNN, LeNet
-from dlcourse.projects._record import circumstances, write_record
+from dlcourse.projects._record import circumstances, read_record, write_record
 from dlcourse.training import (
     CheckpointError,
     History,
     accuracy,
-    evaluate,
     fit,
     predict,
     save_checkpoint,
     seed_everything,
 )
 
-# ---- data ------------------------------------------------------------------------------------------------------------
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+# --------------------------------------------------------------------------------------------- data
 
 
 def as_tensors(images: np.ndarray, labels: np.ndarray) -> TensorDataset:
-    """Images uint8 (N, 28, 28) and labels (N,) as a data set of float images (1, 28, 28) in [0, 1] and labels."""
+    """Images uint8 (N, 28, 28), labels (N,): a data set of float images (1, 28, 28) in [0, 1]."""
     inputs = torch.from_numpy(images).unsqueeze(1).float() / 255  # (N, 1, 28, 28)
     return TensorDataset(inputs, torch.from_numpy(labels))
 
 
 def load(data: str, train: bool) -> TensorDataset:
-    """``"shipped"``: the 4000 + 1000 images of the course; ``"full"``: MNIST's 60000 + 10000, or a DataError."""
+    """`"shipped"`: the course's 4000 + 1000 images; `"full"`: MNIST's 60000 + 10000."""
     if data == "shipped":
         return as_tensors(*datasets.digits("train" if train else "test"))
     return as_tensors(*datasets.mnist(train=train, fallback=False))
 
 
-class RandomAffine:
-    """Turn, slant, stretch and shift each image of a batch a little, each by its own random amount.
+def hold_out(data: TensorDataset, count: int) -> tuple[TensorDataset, TensorDataset]:
+    """All but the last `count` examples, and the last `count`.
 
-    One matrix an image and one ``grid_sample`` for the whole batch: this takes about a hundredth of the time of a
-    training step.  Images (B, C, H, W) with values 0 outside; amounts are drawn uniformly.
+    The last, not any: neighbours in MNIST's files were often written by the same hand.
+    """
+    if not 0 < count < len(data):
+        raise ValueError(f"cannot hold {count} of {len(data)} images out")
+    inputs, labels = data.tensors
+    return (
+        TensorDataset(inputs[:-count], labels[:-count]),
+        TensorDataset(inputs[-count:], labels[-count:]),
+    )
+
+
+class RandomAffine:
+    """Turn, slant, stretch and shift each image of a batch a little, each by its own amounts.
+
+    One matrix an image and one `grid_sample` for the whole batch: about a hundredth of the time of
+    a training step.  Images (B, C, H, W) with 0 outside; the amounts are drawn uniformly.
 
     Args:
         degrees: rotation by up to this angle either way.
-        shear: slant by up to this factor (0.2: the top moves by a fifth of its height).
-        log_scale: each axis is stretched by a factor between exp(-log_scale) and exp(log_scale).
+        shear: slant by up to this factor (0.2: over its height, a stroke leans by a fifth of it).
+        log_scale: each axis is stretched by a factor from exp(-log_scale) to exp(log_scale).
         pixels: shift along each axis by up to this many pixels.
-        generator: where the amounts come from (a CPU generator); default: torch's global one.
+        generator: where the amounts come from (a CPU generator); by default torch's global one.
     """
 
     def __init__(
@@ -70,9 +86,8 @@ class RandomAffine:
         pixels: float = 2.0,
         generator: torch.Generator | None = None,
     ) -> None:
-        self.limits = torch.tensor(
-            [math.radians(degrees), shear, log_scale, log_scale, pixels, pixels]
-        )
+        angle = math.radians(degrees)
+        self.limits = torch.tensor([angle, shear, log_scale, log_scale, pixels, pixels])
         self.generator = generator
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -80,20 +95,17 @@ class RandomAffine:
         amounts = (2 * torch.rand(B, 6, generator=self.generator) - 1) * self.limits  # (B, 6)
         angle, shear, log_x, log_y, shift_x, shift_y = amounts.unbind(dim=1)
         cos, sin, scale_x, scale_y = angle.cos(), angle.sin(), log_x.exp(), log_y.exp()
-        # affine_grid asks where each pixel of the result is taken from: rotation @ shear @ scale, then the shift, in
-        # coordinates that run from -1 to 1 over the image.
-        rows = [
-            torch.stack([cos * scale_x, (cos * shear - sin) * scale_y, shift_x * 2 / W], dim=1),
-            torch.stack([sin * scale_x, (sin * shear + cos) * scale_y, shift_y * 2 / H], dim=1),
-        ]
-        theta = torch.stack(rows, dim=1).to(images.device)  # (B, 2, 3)
-        grid = nn.functional.affine_grid(
-            theta, list(images.shape), align_corners=False
-        )  # (B, H, W, 2)
+        # affine_grid asks where each pixel of the result is taken from: rotation @ shear @ scale,
+        # then the shift, in coordinates that run from -1 to 1 over the image.
+        row_x = [cos * scale_x, (cos * shear - sin) * scale_y, shift_x * 2 / W]
+        row_y = [sin * scale_x, (sin * shear + cos) * scale_y, shift_y * 2 / H]
+        theta = torch.stack([torch.stack(row_x, dim=1), torch.stack(row_y, dim=1)], dim=1)
+        theta = theta.to(images)  # (B, 2, 3)
+        grid = nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
         return nn.functional.grid_sample(images, grid, align_corners=False)  # (B, C, H, W)
 
 
-# ---- recipes ---------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------ recipes
 
 
 @dataclass(frozen=True)
@@ -113,14 +125,32 @@ class Recipe:
     augment: bool = True
 
 
-GOOD = Recipe()
-# What circulates: LeNet, SGD with lr 0.001 and nothing else, batches of 64, ten epochs.
-TUTORIAL = Recipe("lenet", epochs=10, batch_size=64, lr=0.001, momentum=0.0, weight_decay=0.0, schedule="constant",
-                  label_smoothing=0.0, augment=False)  # fmt: skip
-RECIPES = {
-    "good": GOOD,
-    "no_augmentation": replace(GOOD, augment=False),
-    "tutorial": TUTORIAL,
+FULL = Recipe()  # for all of MNIST
+SMALL = Recipe(width=16, epochs=12, batch_size=64)  # for the 4000 images of the course
+# What circulates: LeNet, SGD with a learning rate of 0.001 and nothing else, ten epochs.
+TUTORIAL = Recipe(
+    model="lenet",
+    epochs=10,
+    batch_size=64,
+    lr=0.001,
+    momentum=0.0,
+    weight_decay=0.0,
+    schedule="constant",
+    label_smoothing=0.0,
+    augment=False,
+)
+RECIPES = {"full": FULL, "small": SMALL, "tutorial": TUTORIAL}
+
+# The small recipe with one thing changed.
+ABLATION = {
+    "the small recipe": SMALL,
+    "no augmentation": replace(SMALL, augment=False),
+    "no label smoothing": replace(SMALL, label_smoothing=0.0),
+    "no weight decay": replace(SMALL, weight_decay=0.0),
+    "no momentum": replace(SMALL, momentum=0.0),
+    "no schedule": replace(SMALL, schedule="constant"),
+    "no batch normalisation": replace(SMALL, batch_norm=False),
+    "LeNet": replace(SMALL, model="lenet"),
 }
 
 
@@ -141,25 +171,32 @@ def train(
     valid: TensorDataset | None = None,
     **options: Any,
 ) -> History:
-    """Train a model by a recipe; ``options`` go to :func:`dlcourse.training.fit`."""
+    """Train a model by a recipe; `options` go to `dlcourse.training.fit`."""
     generator = torch.Generator().manual_seed(seed)
     loader = DataLoader(data, recipe.batch_size, shuffle=True, generator=generator)
-    decay = [
-        p for p in model.parameters() if p.ndim > 1
-    ]  # weights; not biases, not batch normalisation
-    rest = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": decay, "weight_decay": recipe.weight_decay},
-        {"params": rest, "weight_decay": 0.0},
-    ]
-    nesterov = recipe.momentum > 0
-    optimizer = torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov)
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]  # biases, batch normalisation
+    optimizer = torch.optim.SGD(
+        [
+            {"params": weights, "weight_decay": recipe.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        nesterov=recipe.momentum > 0,
+    )
     scheduler = None
-    if recipe.schedule == "one_cycle":
+    if recipe.schedule == "one_cycle":  # up in a fifth of the steps, then down to next to nothing
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, recipe.lr, total_steps=recipe.epochs * len(loader), pct_start=0.2, anneal_strategy="linear",
-            cycle_momentum=False, div_factor=10, final_div_factor=1000,
-        )  # fmt: skip
+            optimizer,
+            max_lr=recipe.lr,
+            total_steps=recipe.epochs * len(loader),
+            pct_start=0.2,
+            anneal_strategy="linear",
+            cycle_momentum=False,
+            div_factor=10,
+            final_div_factor=1000,
+        )
     return fit(
         model,
         loader,
@@ -174,194 +211,234 @@ def train(
     )
 
 
-# ---- evaluation ------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------- evaluation
 
-SHIFTS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+ONE_LOOK = ((0, 0),)
+NINE_LOOKS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 
 
 def probabilities(
-    model: nn.Module, data: TensorDataset, *, shifts: Any = ((0, 0),), **options: Any
+    model: nn.Module,
+    data: TensorDataset,
+    *,
+    looks: Sequence[tuple[int, int]] = ONE_LOOK,
+    **options: Any,
 ) -> torch.Tensor:
-    """The model's probabilities (N, K), averaged over the images moved by each ``(dy, dx)`` of ``shifts``.
+    """The model's probabilities (N, K), averaged over the images moved by each `(dy, dx)` pixels.
 
-    With ``shifts=SHIFTS`` this is test-time augmentation: nine looks at each image, up to one pixel away.
+    With `looks=NINE_LOOKS` this is test-time augmentation.  `options` go to `predict`.
     """
     images, labels = data.tensors
     H, W = images.shape[2:]
     padded = nn.functional.pad(images, (1, 1, 1, 1))  # (N, 1, H + 2, W + 2)
-    total = 0.0
-    for dy, dx in shifts:
-        moved = TensorDataset(padded[:, :, 1 - dy : 1 - dy + H, 1 - dx : 1 - dx + W], labels)
-        total = total + predict(model, DataLoader(moved, 500), **options)[0].softmax(dim=1)
-    return total / len(shifts)
+    total = torch.zeros(())
+    for dy, dx in looks:
+        moved = padded[:, :, 1 - dy : 1 - dy + H, 1 - dx : 1 - dx + W]
+        logits, _ = predict(model, DataLoader(TensorDataset(moved, labels), 500), **options)
+        total = total + logits.softmax(dim=1)
+    return total / len(looks)
 
 
 def confusion_matrix(
-    labels: torch.Tensor, guesses: torch.Tensor, num_classes: int = 10
+    labels: torch.Tensor, guesses: torch.Tensor, classes: int = 10
 ) -> torch.Tensor:
-    """Counts (K, K): row is the true class, column the guess."""
-    return torch.bincount(labels * num_classes + guesses, minlength=num_classes**2).view(
-        num_classes, num_classes
-    )
+    """Counts (K, K): the row is the true class, the column the guess."""
+    return torch.bincount(labels * classes + guesses, minlength=classes**2).view(classes, classes)
 
 
 def summary(probability: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]:
     """Accuracy, confusion matrix and every error with its probabilities, as plain data."""
     guesses = probability.argmax(dim=1)
-    wrong = (guesses != labels).nonzero().flatten()
+    wrong = (guesses != labels).nonzero().flatten().tolist()
     return {
         "accuracy": (len(labels) - len(wrong)) / len(labels),
         "images": len(labels),
         "confusion": confusion_matrix(labels, guesses).tolist(),
         "errors": [
             {
-                "index": int(i),
-                "label": int(labels[i]),
-                "guess": int(guesses[i]),
-                "probabilities": [round(float(p), 4) for p in probability[i]],
+                "index": i,
+                "label": labels[i].item(),
+                "guess": guesses[i].item(),
+                "probabilities": [round(p, 4) for p in probability[i].tolist()],
             }
             for i in wrong
         ],
     }
 
 
-# ---- the program -----------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------- the program
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``python -m dlcourse train handwritten_digits``."""
-    add = parser.add_argument
+    """The options of `python -m dlcourse train handwritten_digits`."""
+
+    def add(flag: str, text: str, **options: Any) -> None:
+        parser.add_argument(flag, help=text, **options)
+
     add(
         "--data",
+        "the 5000 images of the course (default), or all of MNIST",
         choices=["shipped", "full"],
         default="shipped",
-        help="the 5000 images of the course, or all of MNIST",
     )
     add(
         "--recipe",
-        choices=sorted(RECIPES),
-        default="good",
-        help="what to train and how (default: good)",
+        "what to train and how (default: small for shipped, full for full)",
+        choices=list(RECIPES),
     )
-    add("--epochs", type=_positive, help="passes over the data (default: the recipe's)")
+    add("--epochs", "passes over the data (default: the recipe's)", type=_positive)
+    add("--seed", "of weights, order and augmentation (default: 0)", type=_seed, default=0)
+    add("--device", "auto (default), cpu, cuda, cuda:1, mps", default="auto")
     add(
-        "--seed",
-        type=int,
-        default=0,
-        help="seed of weights, shuffling and augmentation (default: 0)",
+        "--precision",
+        "of the network; auto (default): bfloat16 where the hardware has it",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
     )
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
-    add("--precision", choices=["auto", "float32", "bfloat16"], default="auto",
-        help="auto: bfloat16 for the convolutions where the processor has it in hardware")  # fmt: skip
     add(
         "--validate",
+        "judge on the last N training images, held out, and leave the test set alone",
         type=_positive,
         metavar="N",
-        help="hold out the last N training images and leave the test set alone",
     )
-    add("--resume", action="store_true", help="go on from the checkpoint of an interrupted run")
     add(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="where to write the result (default: runs/handwritten_digits_....json)",
+        "--ablation",
+        "train every variant of the small recipe with SEEDS seeds, judged on held-out images",
+        type=_positive,
+        metavar="SEEDS",
     )
+    add("--resume", "go on where an interrupted run stopped", action="store_true")
+    add("--restart", "throw an interrupted run away and start anew", action="store_true")
+    add("--out", "the result (default: in the folder runs)", type=Path, metavar="FILE")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Train, evaluate once, write the result; 0 if all went well, 130 if interrupted, else 1 and one clear line."""
+    """Train, judge once, write the result.  Exit code 0; 130: interrupted; 1: an error, told."""
     try:
-        return _run(args)
-    except (datasets.DataError, CheckpointError, FloatingPointError, OSError) as error:
+        return _ablate(args) if args.ablation else _train_once(args)
+    except (datasets.DataError, CheckpointError, FloatingPointError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
 
-def _run(args: argparse.Namespace) -> int:
-    recipe = RECIPES[args.recipe]
-    if args.epochs:
-        recipe = replace(recipe, epochs=args.epochs)
-    name = f"handwritten_digits_{args.data}_{args.recipe}" + (
-        "_validation" if args.validate else ""
-    )
-    out = args.out or Path("runs") / f"{name}.json"
+def _train_once(args: argparse.Namespace) -> int:
+    recipe_name = args.recipe or {"shipped": "small", "full": "full"}[args.data]
+    recipe = RECIPES[recipe_name]
+    recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
+    name = f"handwritten_digits_{args.data}_{recipe_name}{'_validation' if args.validate else ''}"
+    out = _writable(args.out or Path("runs") / f"{name}.json")
     checkpoint = out.with_suffix(".checkpoint.pt")
+    _decide_about(checkpoint, args)
     device = _device(args.device)
-    autocast = _precision(args.precision, device)
+    run = {"device": device, "autocast": _precision(args.precision, device)}
 
-    data, test = load(args.data, train=True), None
-    if args.validate:  # the test set stays unread
-        if args.validate >= len(data):
-            print(
-                f"error: --validate {args.validate} leaves nothing of {len(data)} images to train on",
-                file=sys.stderr,
-            )
-            return 1
-        inputs, labels = data.tensors
-        test = TensorDataset(inputs[-args.validate :], labels[-args.validate :])
-        data = TensorDataset(inputs[: -args.validate], labels[: -args.validate])
-    if not args.resume:
-        checkpoint.unlink(missing_ok=True)
-
+    data, judge = load(args.data, train=True), None
+    if args.validate:
+        data, judge = hold_out(data, args.validate)
     seed_everything(args.seed)
     model = build(recipe)
     parameters = sum(p.numel() for p in model.parameters())
-    print(f"{len(data)} images, {parameters} parameters, {recipe.epochs} epochs on {device}, "
-          f"{'float32' if autocast is None else 'bfloat16'}")  # fmt: skip
+    precision = "float32" if run["autocast"] is None else "bfloat16"
+    print(f"{len(data)} images, {parameters} parameters, {recipe.epochs} epochs, {precision}")
+    settings = {**asdict(recipe), "data": args.data, "images": len(data), "seed": args.seed}
+    saving = {"checkpoint": checkpoint, "resume": args.resume, "settings": settings}
     try:
-        history = train(
-            model, recipe, data, seed=args.seed, valid=test, device=device, autocast=autocast,
-            checkpoint=checkpoint, resume=args.resume,
-            settings={**asdict(recipe), "data": args.data, "seed": args.seed, "images": len(data)},
-        )  # fmt: skip
+        history = train(model, recipe, data, seed=args.seed, valid=judge, **run, **saving)
     except KeyboardInterrupt:
-        kept = (
-            f"the whole epochs are in {checkpoint}: go on with --resume"
-            if checkpoint.exists()
-            else "no epoch was done"
-        )
-        print(f"\ninterrupted; {kept}", file=sys.stderr)
-        return 130
+        return _interrupted(checkpoint)
 
-    if test is None:  # once, and only now
-        test = load(args.data, train=False)
-    options = {"device": device, "autocast": autocast}
-    labels = test.tensors[1]
-    once = summary(probabilities(model, test, **options), labels)
-    nine = summary(probabilities(model, test, shifts=SHIFTS, **options), labels)
+    # Only now is the test set looked at, and only once.
+    judge = load(args.data, train=False) if judge is None else judge
+    labels = judge.tensors[1]
+    once = summary(probabilities(model, judge, **run), labels)
+    nine = summary(probabilities(model, judge, looks=NINE_LOOKS, **run), labels)
     record = {
-        "name": name,
         **circumstances(device),
         "seed": args.seed,
-        "precision": "float32" if autocast is None else "bfloat16 autocast",
+        "precision": precision,
         "recipe": asdict(recipe),
         "parameters": parameters,
         "train_images": len(data),
-        "judged_on": f"the last {args.validate} training images"
-        if args.validate
-        else "the test set, read once",
+        "judged_on": f"last {args.validate} training images" if args.validate else "test set",
         "minutes": round(history.seconds[-1] / 60, 1),
         "train_loss": [round(value, 4) for value in history.train_loss],
-        "valid": {
-            key: [round(value, 4) for value in values] for key, values in history.valid.items()
-        },
-        "accuracy": once["accuracy"],
-        "accuracy_with_shifts": nine["accuracy"],
-        "images": once["images"],
-        "confusion": once["confusion"],
-        "errors": once["errors"],
-        "errors_with_shifts": nine["errors"],
+        "valid": {key: [round(v, 4) for v in values] for key, values in history.valid.items()},
+        "accuracy_with_nine_looks": nine["accuracy"],
+        **once,
+        "errors_with_nine_looks": nine["errors"],
     }
     save_checkpoint(out.with_suffix(".model.pt"), model=model, recipe=asdict(recipe))
     write_record(out, record)
-    print(f"accuracy {100 * once['accuracy']:.2f} % ({len(once['errors'])} errors of {once['images']}), with nine looks "
-          f"{100 * nine['accuracy']:.2f} %; {record['minutes']} minutes; written to {out}")  # fmt: skip
+    checkpoint.unlink()
+    print(
+        f"{once['accuracy']:.2%} right ({len(once['errors'])} errors in {once['images']}), "
+        f"{nine['accuracy']:.2%} with nine looks; {record['minutes']} minutes; result in {out}"
+    )
     return 0
+
+
+def _ablate(args: argparse.Namespace) -> int:
+    """Each variant with each seed; the record is written after every run, so it can be resumed."""
+    out = _writable(args.out or Path("runs/handwritten_digits_ablation.json"))
+    _decide_about(out, args)
+    data, judge = hold_out(load("shipped", train=True), 1000)
+    accuracies = {name: [] for name in ABLATION}
+    if args.resume and out.exists():
+        accuracies |= read_record(out)["accuracies"]
+    try:
+        for seed in range(args.ablation):
+            for name, recipe in ABLATION.items():
+                if len(accuracies[name]) > seed:
+                    continue
+                seed_everything(seed)
+                model = build(recipe)
+                try:
+                    train(model, recipe, data, seed=seed)
+                    right = summary(probabilities(model, judge), judge.tensors[1])["accuracy"]
+                except FloatingPointError:  # the loss left all bounds: recorded as what it is
+                    right = None
+                accuracies[name].append(right)
+                print(f"seed {seed}  {name:24} {right}")
+                record = {**circumstances("cpu"), "precision": "float32"}
+                recipes = {name: asdict(recipe) for name, recipe in ABLATION.items()}
+                images = {"train_images": len(data), "images": len(judge)}
+                write_record(out, record | images | {"recipes": recipes, "accuracies": accuracies})
+    except KeyboardInterrupt:
+        return _interrupted(out)
+    return 0
+
+
+def _interrupted(file: Path) -> int:
+    kept = f"go on with --resume; what is done is in {file}" if file.exists() else "nothing to keep"
+    print(f"\ninterrupted; {kept}", file=sys.stderr)
+    return 130
+
+
+def _decide_about(file: Path, args: argparse.Namespace) -> None:
+    """Hours of work are not thrown away because somebody forgot an option."""
+    if file.exists() and args.restart and not args.resume:
+        file.unlink()
+    elif file.exists() and not args.resume:
+        raise FileExistsError(f"{file} is there: choose --resume to go on, --restart to start anew")
+
+
+def _writable(out: Path) -> Path:
+    """The same path; raises now, and not after the training, if it cannot be written."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise PermissionError(f"{out} cannot be written")
+    return out
 
 
 def _positive(text: str) -> int:
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not 0 <= (value := int(text)) < 2**32:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 2**32 - 1, got {value}")
     return value
 
 
@@ -371,20 +448,20 @@ def _device(name: str) -> str:
     try:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise OSError(
-            f"device {name} cannot be used here ({str(error).splitlines()[0]})"
-        ) from error
+        raise ValueError(f"--device {name}: {str(error).splitlines()[0]}") from error
     return name
 
 
 def _precision(name: str, device: str) -> torch.dtype | None:
-    """``None`` for float32.  NB: bfloat16 without hardware for it is slower than float32, not faster."""
+    """None for float32.  Where the hardware has no bfloat16, bfloat16 is the slower of the two."""
     if name == "auto":
-        fast = torch.cuda.is_bf16_supported() if device.startswith("cuda") else _cpu_has_bfloat16()
+        on_gpu = device.startswith("cuda")
+        fast = torch.cuda.is_bf16_supported() if on_gpu else _processor_has_bfloat16()
         return torch.bfloat16 if fast else None
     return torch.bfloat16 if name == "bfloat16" else None
 
 
-def _cpu_has_bfloat16() -> bool:
+def _processor_has_bfloat16() -> bool:
     flags = Path("/proc/cpuinfo")
-    return flags.exists() and ("avx512_bf16" in (text := flags.read_text()) or "amx_bf16" in text)
+    text = flags.read_text() if flags.exists() else ""
+    return "avx512_bf16" in text or "amx_bf16" in text
