@@ -19,8 +19,8 @@ WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dlcourse/wheels
 HTML := _build/html
 TIDY = --dist loadscope -n $(JOBS)
 
-# No setting, cache or GPU of the reader's may change what a notebook prints.
-export CUDA_VISIBLE_DEVICES =
+# A GPU must not change what a notebook prints.
+test unit nb notebooks lab: export CUDA_VISIBLE_DEVICES =
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
