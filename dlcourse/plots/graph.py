@@ -107,7 +107,7 @@ def draw_graph(
     if not isinstance(max_nodes, int) or not 1 <= max_nodes <= COUNTED:
         raise ValueError(f"max_nodes must be an int from 1 to {COUNTED}, but got {max_nodes!r}")
     roots = _named_roots(tensors)
-    names = _Names(params)
+    names = _Names(params, roots)
     kept, more = _collect([tensor for _, tensor in roots], max_nodes)
     nodes, edges = _build(kept, more, roots, names, values)
     if order:
@@ -147,7 +147,7 @@ def _expect_tensor(value, what):
 class _Names:
     """The reader's names: for leaves by the tensor, for results by the operation that made them."""
 
-    def __init__(self, params):
+    def __init__(self, params, roots):
         if hasattr(params, "named_parameters"):
             params = params.named_parameters()
         named = isinstance(params, dict)
@@ -157,12 +157,15 @@ class _Names:
             name, tensor = entry if is_pair else (f"params[{i}]", entry)
             _expect_tensor(tensor, "takes in params a tensor")
             self.tensors.append((str(name), tensor))
-            self.of.setdefault(_identity(tensor), []).append((str(name), tensor))
+        for name, tensor in [*self.tensors, *roots]:
+            known = self.of.setdefault(_identity(tensor), {})
+            if name is not None:
+                known.setdefault(str(name), tensor)
 
     def get(self, key):
         """(names, one of the tensors) for a leaf or node with this identity, or ("", None)."""
-        pairs = self.of.get(key, [])
-        return ", ".join(name for name, _ in pairs), (pairs[0][1] if pairs else None)
+        known = self.of.get(key, {})
+        return ", ".join(known), next(iter(known.values()), None)
 
     def absent(self, found):
         """Those named that are not in the graph: constants, and what took no part."""
