@@ -20,15 +20,13 @@ and fails if fewer than 95 % of them were compared.
 from collections import Counter
 from functools import partial
 
-from dlcourse.book.likeness import Tolerance
-from dlcourse.book.outputs import difference, visible
+from dlcourse.book.outputs import IGNORE, difference, is_exempt, tolerance_of, visible
 
 import pytest
 
 SHARE = 0.95  # of the cells with outputs must be compared
 TIMEOUT = 300  # seconds for one cell; nbval's own 2000 would hide that a kernel has died
 COUNT = "dlcourse.book.compare"  # what a cell counts as, told to the end of the run
-IGNORE = "nbval-ignore-output"
 
 
 class OutputsDiffer(Exception):
@@ -89,15 +87,6 @@ def _report(item: pytest.Item, why: Exception) -> str:
 
 
 # ------------------------------------------------------------------------ what a cell asks for
-
-
-def is_exempt(cell: dict) -> bool:
-    return IGNORE in cell.metadata.get("tags", [])
-
-
-def tolerance_of(cell: dict) -> Tolerance:
-    asked = cell.metadata.get("dlcourse", {})
-    return Tolerance(**{name: asked[name] for name in ("rtol", "atol") if name in asked})
 
 
 def refused(cell: dict, options: dict) -> str:

@@ -166,29 +166,8 @@ def _renamed(text: str, ids: list[str]) -> str:
 
 # ---------------------------------------------------------------------------------------- figures
 
-_LENGTHS = frozenset(
-    [
-        "x",
-        "y",
-        "x1",
-        "x2",
-        "y1",
-        "y2",
-        "cx",
-        "cy",
-        "r",
-        "rx",
-        "ry",
-        "dx",
-        "dy",
-        "fx",
-        "fy",
-        "width",
-        "height",
-        "points",
-        "viewBox",
-    ]
-)
+_LENGTH = re.compile(r"[xy][12]?|[cdfr][xy]|r|width|height|points|viewBox")
+_TRANSFORM = re.compile(r"(\w+)\s*\(([^)]*)\)")
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
 
 
@@ -259,6 +238,7 @@ def _same_element(
         raise Differs(
             f"in {where}, what <{name}> has", " ".join(sorted(was)), " ".join(sorted(now))
         )
+    reach = _Reach(reach.tolerance, reach.length / _scale(was.get("transform", "")))
     try:
         for attribute in was:
             _same_attribute(attribute, was[attribute], now[attribute], reach)
@@ -296,7 +276,7 @@ def _same_attribute(name: str, stored: str, fresh: str, reach: _Reach) -> None:
             _same_path(stored, fresh, reach.length)
         elif name == "transform":
             _same_transform(stored, fresh, reach)
-        elif name in _LENGTHS:
+        elif _LENGTH.fullmatch(name):
             same_text(stored, fresh, Tolerance(0, reach.length))
         elif _COLOR.search(stored):
             _same_colors(stored, fresh)
@@ -326,7 +306,7 @@ def _color_distance(one: str, other: str) -> int:
 
 def _same_transform(stored: str, fresh: str, reach: _Reach) -> None:
     """Shifts by the reach of a place; what scales, turns and skews, as numbers."""
-    steps, others = (re.findall(r"(\w+)\s*\(([^)]*)\)", value) for value in (stored, fresh))
+    steps, others = _TRANSFORM.findall(stored), _TRANSFORM.findall(fresh)
     if [name for name, _ in steps] != [name for name, _ in others]:
         raise Differs("transformations", stored, fresh)
     for (name, was), (_, now) in zip(steps, others, strict=True):
@@ -334,6 +314,18 @@ def _same_transform(stored: str, fresh: str, reach: _Reach) -> None:
         strict = {"translate": 0, "matrix": 4, "rotate": 1}.get(name, len(was))
         same_text(" ".join(was[:strict]), " ".join(now[:strict]), reach.tolerance)
         same_text(" ".join(was[strict:]), " ".join(now[strict:]), Tolerance(0, reach.length))
+
+
+def _scale(transform: str) -> float:
+    """How many units of the figure one unit below this transformation is."""
+    scale = 1.0
+    for name, numbers in _TRANSFORM.findall(transform):
+        given = [float(number) for number in numbers.replace(",", " ").split()]
+        if name == "scale":
+            scale *= max(abs(number) for number in given)
+        elif name == "matrix":
+            scale *= max(np.hypot(*given[:2]), np.hypot(*given[2:4]))
+    return scale or 1.0
 
 
 # ---- curves

@@ -18,12 +18,24 @@ from dlcourse.book.likeness import (
     same_text,
 )
 
+IGNORE = "nbval-ignore-output"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def is_exempt(cell: dict) -> bool:
+    """Does the cell carry nbval's tag for outputs that are not compared?"""
+    return IGNORE in cell["metadata"].get("tags", [])
+
+
+def tolerance_of(cell: dict) -> Tolerance:
+    """What the cell's metadata asks for: "dlcourse": {"rtol": 0.02}."""
+    asked = cell["metadata"].get("dlcourse", {})
+    return Tolerance(**{name: asked[name] for name in ("rtol", "atol") if name in asked})
 
 
 def difference(stored: list[dict], fresh: list[dict], tolerance: Tolerance) -> str | None:
     """The first difference between the outputs of one cell in two runs, or None."""
-    stored, fresh = visible(stored), visible(fresh)
+    stored, fresh = _streams_whole(visible(stored)), _streams_whole(visible(fresh))
     try:
         kinds, others = [_kind(out) for out in stored], [_kind(out) for out in fresh]
         if kinds != others:
@@ -89,19 +101,36 @@ def _same_data(mime: str, stored: object, fresh: object, tolerance: Tolerance) -
 
 
 def visible(outputs: list[dict]) -> list[dict]:
-    """The outputs that count: no widgets, no progress, the texts of each stream joined."""
-    shown, streams = [], {}
+    """The outputs that count: no widgets, no progress; neighbouring texts joined, stderr last."""
+    shown, complaints = [], ""
     for output in outputs:
+        if output.get("name") == "stderr":
+            complaints += joined(output["text"])
+        elif output["output_type"] != "stream":
+            shown += [output] if WIDGET not in output.get("data", {}) else []
+        elif shown and shown[-1]["output_type"] == "stream":
+            shown[-1]["text"] += joined(output["text"])
+        else:
+            shown.append({**output, "text": joined(output["text"])})
+    for output in shown:
         if output["output_type"] == "stream":
-            if output["name"] not in streams:
-                streams[output["name"]] = {**output, "text": ""}
-                shown.append(streams[output["name"]])
-            streams[output["name"]]["text"] += joined(output["text"])
-        elif WIDGET not in output.get("data", {}):
-            shown.append(output)
-    for name, stream in streams.items():
-        stream["text"] = (_without_progress if name == "stderr" else _overwritten)(stream["text"])
+            output["text"] = _overwritten(output["text"])
+    shown.append({"output_type": "stream", "name": "stderr", "text": _no_progress(complaints)})
     return [output for output in shown if output.get("text") != ""]
+
+
+def _streams_whole(outputs: list[dict]) -> list[dict]:
+    """All of stdout where it began, as nbval has it."""
+    whole, printed = [], None
+    for output in outputs:
+        if output.get("name") != "stdout":
+            whole.append(output)
+        elif printed is None:
+            printed = dict(output)
+            whole.append(printed)
+        else:
+            printed["text"] += output["text"]
+    return whole
 
 
 # tqdm draws "train:  40%|####      | 4/10 [00:01<00:02,  2.9it/s, loss=0.3]", or without a total
@@ -110,7 +139,7 @@ _PROGRESS = re.compile(r"\[(\d+:)?\d\d:\d\d[<,].*\]\s*$")
 _NO_WIDGETS = re.compile(r".*TqdmWarning: IProgress not found.*\n(\s.*\n)?")
 
 
-def _without_progress(text: str) -> str:
+def _no_progress(text: str) -> str:
     text = _NO_WIDGETS.sub("", ANSI.sub("", text))
     lines = [part for line in text.split("\n") for part in line.split("\r")]
     kept = [line for line in lines if not _PROGRESS.search(line)]
