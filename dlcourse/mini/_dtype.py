@@ -13,6 +13,16 @@ class dtype:
         self.itemsize = self.numpy.itemsize
         self.is_floating_point, self.is_complex = self.numpy.kind == "f", self.numpy.kind == "c"
 
+    @property
+    def c_type(self):
+        """The name that some of torch's error sentences use: "double"."""
+        return _C_TYPES[self.name]
+
+    @property
+    def scalar_type(self):
+        """The name that others use: "Double"."""
+        return "".join(word.capitalize() for word in _C_TYPES[self.name].split()[:1])
+
     def __repr__(self):
         return f"mini.{self.name}"
 
@@ -41,6 +51,12 @@ class Size(tuple):
     def __add__(self, other):
         return Size(tuple(self) + tuple(other))
 
+
+_C_TYPES = {
+    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int",
+    "int32": "int", "int64": "long int", "float16": "c10::Half", "float32": "float",
+    "float64": "double",
+}  # fmt: skip
 
 # `priority` orders the kinds for promotion: bool < integers < floats.
 bool_ = dtype("bool", "bool", 0)

@@ -7,7 +7,7 @@ import numpy as np
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._format import tensor_repr
-from dlcourse.mini.ops import creation, index, inplace, linalg, pointwise, reduce, shape
+from dlcourse.mini.ops import creation, index, inplace, linalg, pointwise, reduce, shape, softmax
 from dlcourse.mini.ops.pointwise import (
     Abs, Clone, Cos, Exp, Log, Neg, Relu, Sigmoid, Sign, Sin, Sqrt, Tanh, To,
     add, compare, div, logical, mul, pow, sub,
@@ -50,7 +50,7 @@ FUNCTIONS = {
     # reductions
     "sum": reduce.sum, "mean": reduce.mean, "var": reduce.var, "std": reduce.std, "amax": reduce.amax,
     "amin": reduce.amin, "max": reduce.max, "min": reduce.min, "argmax": reduce.argmax, "argmin": reduce.argmin,
-    "logsumexp": reduce.logsumexp, "softmax": reduce.softmax, "all": reduce.all, "any": reduce.any,
+    "logsumexp": reduce.logsumexp, "softmax": softmax.softmax, "log_softmax": softmax.log_softmax, "all": reduce.all, "any": reduce.any,
     # shape
     "reshape": shape.reshape, "flatten": shape.flatten, "permute": shape.permute, "transpose": shape.transpose,
     "t": shape.t, "squeeze": shape.squeeze, "unsqueeze": shape.unsqueeze, "flip": shape.flip, "split": shape.split,
@@ -66,7 +66,7 @@ FUNCTIONS = {
 FREE = {
     "where": pointwise.where, "cat": shape.cat, "stack": shape.stack,
     "tensor": creation.tensor, "as_tensor": creation.as_tensor, "from_numpy": creation.from_numpy,
-    "zeros": creation.zeros, "ones": creation.ones, "full": creation.full, "zeros_like": creation.zeros_like,
+    "zeros": creation.zeros, "ones": creation.ones, "empty": creation.empty, "full": creation.full, "zeros_like": creation.zeros_like,
     "ones_like": creation.ones_like, "full_like": creation.full_like, "arange": creation.arange,
     "linspace": creation.linspace, "eye": creation.eye, "rand": creation.rand, "randn": creation.randn,
     "randint": creation.randint, "randperm": creation.randperm, "manual_seed": creation.manual_seed,
@@ -76,7 +76,7 @@ FREE = {
 METHODS = {
     "view": shape.view, "expand": shape.expand, "sum_to_size": shape.sum_to_size,
     "__getitem__": index.getitem, "__setitem__": index.setitem,
-    "fill_": inplace.fill_, "zero_": inplace.zero_, "copy_": inplace.copy_, "detach_": inplace.detach_,
+    "uniform_": inplace.uniform_, "normal_": inplace.normal_, "fill_": inplace.fill_, "zero_": inplace.zero_, "copy_": inplace.copy_, "detach_": inplace.detach_,
     "requires_grad_": inplace.requires_grad_,
     "__add__": add, "__radd__": add, "__sub__": sub, "__rsub__": reverse(sub), "__mul__": mul, "__rmul__": mul,
     "__truediv__": div, "__rtruediv__": reverse(div), "__floordiv__": pointwise.floor_divide,
@@ -117,7 +117,7 @@ def numpy(self, *, force=False):
 def to(self, *args, **kwargs):
     """`to(dtype)`, `to(other)` or `to("cpu")`; the tensor itself when nothing changes."""
     dtype = kwargs.pop("dtype", None)
-    creation._cpu(kwargs.pop("device", None))
+    creation.require_cpu(kwargs.pop("device", None))
     if kwargs:
         raise TypeError(
             f"to() received an invalid combination of arguments: unsupported {', '.join(kwargs)}"
@@ -128,7 +128,7 @@ def to(self, *args, **kwargs):
         elif isinstance(arg, Tensor):
             dtype = arg.dtype
         else:
-            creation._cpu(arg)
+            creation.require_cpu(arg)
     return self if dtype is None or dtype is self.dtype else To.apply(self, dtype)
 
 

@@ -16,14 +16,14 @@ def _numpy_dtype(dtype, default=None):
     return dtype.numpy
 
 
-def _cpu(device):
+def require_cpu(device):
     if device is not None and str(device) != "cpu":
         raise RuntimeError(f"mini computes on the CPU alone; got device={str(device)!r}")
 
 
 def tensor(data, *, dtype=None, device=None, requires_grad=False):
     """A new tensor with a copy of `data` (numbers, nested lists, arrays, tensors); Python floats become float32."""
-    _cpu(device)
+    require_cpu(device)
     if isinstance(data, Tensor):
         array = data._data.copy()
     elif isinstance(data, np.ndarray | np.generic):
@@ -72,7 +72,7 @@ def from_numpy(ndarray):
 
 def _constant(value):
     def create(*size, dtype=None, device=None, requires_grad=False):
-        _cpu(device)
+        require_cpu(device)
         return Tensor(
             np.full(sizes(size), value, _numpy_dtype(dtype, get_default_dtype().numpy)),
             requires_grad,
@@ -81,9 +81,11 @@ def _constant(value):
     return create
 
 
-zeros, ones = _constant(0), _constant(1)
+zeros, ones, empty = _constant(0), _constant(1), _constant(0)
 zeros.__name__, ones.__name__ = "zeros", "ones"
 zeros.__doc__ = "A tensor of the given sizes filled with 0."
+empty.__name__ = "empty"
+empty.__doc__ = "A tensor of the given sizes whose values do not matter."
 ones.__doc__ = "A tensor of the given sizes filled with 1."
 
 
@@ -165,7 +167,7 @@ class Generator:
     # NB: in torch the same seed gives other numbers, for its generator is another (mt19937).
 
     def __init__(self, device="cpu"):
-        _cpu(device)
+        require_cpu(device)
         self._seed, self._rng = None, np.random.default_rng()
 
     def manual_seed(self, seed):
@@ -191,13 +193,14 @@ def manual_seed(seed):
     return default_generator.manual_seed(seed)
 
 
-def _rng(generator):
+def random_source(generator=None):
+    """NumPy's generator behind `generator`, or behind the default one."""
     return (generator or default_generator)._rng
 
 
 def rand(*size, generator=None, dtype=None, requires_grad=False):
     """Uniform on [0, 1)."""
-    array = _rng(generator).random(sizes(size))
+    array = random_source(generator).random(sizes(size))
     return Tensor(
         np.asarray(array).astype(_numpy_dtype(dtype, get_default_dtype().numpy)), requires_grad
     )
@@ -205,7 +208,7 @@ def rand(*size, generator=None, dtype=None, requires_grad=False):
 
 def randn(*size, generator=None, dtype=None, requires_grad=False):
     """Normal, mean 0 and variance 1."""
-    array = _rng(generator).standard_normal(sizes(size))
+    array = random_source(generator).standard_normal(sizes(size))
     return Tensor(
         np.asarray(array).astype(_numpy_dtype(dtype, get_default_dtype().numpy)), requires_grad
     )
@@ -219,9 +222,9 @@ def randint(low, high=None, size=None, *, generator=None):
         raise RuntimeError(
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
         )
-    return Tensor(np.asarray(_rng(generator).integers(low, high, tuple(size))))
+    return Tensor(np.asarray(random_source(generator).integers(low, high, tuple(size))))
 
 
 def randperm(n, *, generator=None):
     """0 to n - 1 in random order, int64."""
-    return Tensor(_rng(generator).permutation(n).astype(np.int64))
+    return Tensor(random_source(generator).permutation(n).astype(np.int64))

@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcourse.mini._core import Tensor, View
 from dlcourse.mini._grad_mode import grad_mode
+from dlcourse.mini.ops.creation import random_source
 from dlcourse.mini.ops.pointwise import Op
 
 
@@ -34,7 +35,7 @@ class CopySlices(Op):
 
 
 class Fill(Op):
-    """A constant in the place of x."""
+    """A constant, or an array, in the place of x."""
 
     @staticmethod
     def forward(ctx, x, value):
@@ -143,6 +144,29 @@ def fill_(self, value):
     return write(
         self, lambda old: Fill.apply(old, value.item() if isinstance(value, Tensor) else value)
     )
+
+
+def uniform_(self, from_=0.0, to=1.0, *, generator=None):
+    """Every element becomes a random number, uniform on [from_, to)."""
+    array = random_source(generator).random(self._data.shape, random_dtype(self))
+    array *= to - from_
+    array += from_
+    return write(self, lambda old: Fill.apply(old, array))
+
+
+def normal_(self, mean=0.0, std=1.0, *, generator=None):
+    """Every element becomes a random number, normal with this mean and standard deviation."""
+    if std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    array = random_source(generator).standard_normal(self._data.shape, random_dtype(self))
+    array *= std
+    array += mean
+    return write(self, lambda old: Fill.apply(old, array))
+
+
+def random_dtype(x):
+    """NumPy draws float32 and float64; other types are converted from float32."""
+    return np.float64 if x._data.dtype == np.float64 else np.float32
 
 
 def zero_(self):

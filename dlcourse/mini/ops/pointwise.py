@@ -67,6 +67,18 @@ def float_array(x):
     return x._data if x._data.dtype.kind == "f" else x._data.astype(get_default_dtype().numpy)
 
 
+def masked(array, mask):
+    """`array` where `mask`, else 0.
+
+    By bits, because np.where branches at every element (14 times slower on a random mask), and
+    because inf * 0 is not 0.
+    """
+    integer = np.dtype(f"i{array.itemsize}")
+    bits = np.array(mask, integer)
+    np.negative(bits, out=bits)  # 1 becomes all ones
+    return np.asarray(array.view(integer) & bits).view(array.dtype)
+
+
 # -- arithmetic ------------------------------------------------------------------------------------------------
 
 
@@ -319,9 +331,7 @@ class Relu(Op):
     @staticmethod
     def backward(ctx, grad_output):
         (out,) = ctx.saved_tensors
-        return Where.apply(
-            out > 0, grad_output, Tensor(np.zeros((), grad_output._data.dtype))
-        )  # 0 at 0
+        return Keep.apply(grad_output, out._data > 0)  # 0 at 0
 
 
 class Clamp(Op):
@@ -342,7 +352,20 @@ class Clamp(Op):
             inside &= x._data >= ctx.low
         if ctx.high is not None:
             inside &= x._data <= ctx.high
-        return grad_output.masked_fill(Tensor(~inside), 0.0), None, None
+        return Keep.apply(grad_output, inside), None, None
+
+
+class Keep(Op):
+    """x where the array `mask` is true, else 0."""
+
+    @staticmethod
+    def forward(ctx, x, mask):
+        ctx.mask = mask
+        return Tensor(masked(x._data, mask))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return Keep.apply(grad_output, ctx.mask), None
 
 
 # -- choosing --------------------------------------------------------------------------------------------------
@@ -363,13 +386,11 @@ class Where(Op):
     def backward(ctx, grad_output):
         (condition,) = ctx.saved_tensors
         _, needs_x, needs_y = ctx.needs_input_grad
-        zero = Tensor(
-            np.zeros((), grad_output._data.dtype)
-        )  # chosen, not multiplied: NaN * 0 is NaN
+        chosen = condition._data  # chosen, not multiplied: NaN * 0 is NaN
         return (
             None,
-            Where.apply(condition, grad_output, zero) if needs_x else None,
-            Where.apply(condition, zero, grad_output) if needs_y else None,
+            Keep.apply(grad_output, chosen) if needs_x else None,
+            Keep.apply(grad_output, ~chosen) if needs_y else None,
         )
 
 
@@ -387,7 +408,7 @@ class MaskedFill(Op):
     @staticmethod
     def backward(ctx, grad_output):
         (mask,) = ctx.saved_tensors
-        return grad_output.masked_fill(mask, 0.0), None, None
+        return Keep.apply(grad_output, ~mask._data), None, None
 
 
 class Maximum(Op):

@@ -226,16 +226,6 @@ def logsumexp(input, dim, keepdim=False):
     return out if keepdim else out.squeeze(axes)
 
 
-def softmax(input, dim, dtype=None):
-    """exp(x - max) / sum(exp(x - max)) along `dim`."""
-    if dtype is not None:
-        input = input.to(dtype)
-    axis = wrap_dim(dim, input._data.ndim)
-    m = Tensor(np.asarray(input._data.max(axis if input._data.ndim else None, keepdims=True)))
-    e = (input - m).exp()
-    return e / e.sum(axis, keepdim=True)
-
-
 def all(input):
     """Whether every element is true."""
     return Tensor(np.asarray(input._data.all()))

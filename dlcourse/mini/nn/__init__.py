@@ -1,0 +1,21 @@
+"""Layers, losses and models, under the names of torch.nn."""
+
+from dlcourse.mini.nn import functional, init, utils
+from dlcourse.mini.nn.activation import LogSigmoid, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from dlcourse.mini.nn.batchnorm import BatchNorm1d, BatchNorm2d
+from dlcourse.mini.nn.container import ModuleList, Sequential
+from dlcourse.mini.nn.conv import Conv2d
+from dlcourse.mini.nn.dropout import Dropout
+from dlcourse.mini.nn.flatten import Flatten
+from dlcourse.mini.nn.linear import Identity, Linear
+from dlcourse.mini.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
+from dlcourse.mini.nn.module import Module
+from dlcourse.mini.nn.parameter import Parameter
+from dlcourse.mini.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+
+__all__ = [
+    "AdaptiveAvgPool2d", "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d",
+    "CrossEntropyLoss", "Dropout", "Flatten", "Identity", "L1Loss", "Linear", "LogSigmoid",
+    "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleList", "NLLLoss", "Parameter", "ReLU",
+    "Sequential", "Sigmoid", "Softmax", "Tanh", "functional", "init", "utils",
+]  # fmt: skip

@@ -1,0 +1,71 @@
+"""How a module's full backward hooks see the gradients of all its inputs and outputs."""
+
+from dlcourse.mini._core import Function, Tensor
+from dlcourse.mini._grad_mode import is_grad_enabled
+from dlcourse.mini.ops.shape import alias
+
+
+class BackwardHookFunction(Function):
+    """Several tensors, unchanged, through one node: its hooks see all their gradients at once."""
+
+    @staticmethod
+    def forward(ctx, *tensors):
+        return tuple([alias(t, t._data.view()) for t in tensors])
+
+    @staticmethod
+    def backward(ctx, *grads):
+        return grads
+
+
+class BackwardWatch:
+    """Stands at the entrance and the exit of one call of a module and runs its backward hooks."""
+
+    def __init__(self, module):
+        self.module, self.hooks = module, tuple(module._backward_hooks.values())
+        self.count, self.where, self.grad_outputs = 0, [], None
+
+    def inputs(self, args):
+        self.count = len(args)
+        self.where, args = _through_one_node(args, lambda node: node.register_hook(self.entrance))
+        return args
+
+    def outputs(self, out):
+        outs = out if isinstance(out, tuple) else (out,)
+        at, outs = _through_one_node(outs, lambda node: node.register_prehook(self.exit))
+        self.out_where, self.out_count = at, len(outs)
+        return outs if isinstance(out, tuple) else outs[0]
+
+    def exit(self, grads):
+        self.grad_outputs = _spread(grads, self.out_where, self.out_count)
+        if not self.where:  # no input requires a gradient: there will be no entrance
+            self.run((None,) * self.count)
+
+    def entrance(self, grad_inputs, _):
+        grads = self.run(_spread(grad_inputs, self.where, self.count))
+        return tuple([grads[i] for i in self.where])
+
+    def run(self, grads):
+        for hook in self.hooks:
+            new = hook(self.module, grads, self.grad_outputs)
+            if new is not None:
+                grads = new if isinstance(new, tuple) else (new,)
+        return grads
+
+
+def _through_one_node(args, attach):
+    """Lead the tensors that require a gradient through one new node; returns their places, too."""
+    where = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
+    if not where or not is_grad_enabled():
+        return [], args
+    out = list(args)
+    for i, tensor in zip(where, BackwardHookFunction.apply(*[args[i] for i in where]), strict=True):
+        out[i] = tensor
+    attach(out[where[0]].grad_fn)
+    return where, tuple(out)
+
+
+def _spread(grads, where, count):
+    out = [None] * count
+    for i, grad in zip(where, grads, strict=True):
+        out[i] = grad
+    return tuple(out)

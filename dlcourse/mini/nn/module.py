@@ -1,0 +1,407 @@
+"""Module: parameters, buffers and submodules under names, and what one does to all of them."""
+
+from typing import NamedTuple
+
+from dlcourse.mini._core import RemovableHandle, Tensor
+from dlcourse.mini._dtype import dtype as Dtype
+from dlcourse.mini._dtype import float16, float32, float64
+from dlcourse.mini._grad_mode import no_grad
+from dlcourse.mini.nn.backward_hook import BackwardWatch
+from dlcourse.mini.nn.parameter import Parameter
+from dlcourse.mini.ops.creation import require_cpu
+
+import numpy as np
+
+
+class Keys(NamedTuple):
+    """What `load_state_dict` returns: names that it missed and names that it did not expect."""
+
+    missing_keys: list
+    unexpected_keys: list
+
+    def __repr__(self):
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"Keys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class Module:
+    """The base of all layers and models.
+
+    A subclass calls `super().__init__()`, assigns its
+    parameters and submodules as attributes, and defines `forward`.
+
+    `_kinds` says of each registered attribute whether it is a "parameter", "buffer" or "module".
+    """
+
+    # NB: in torch _parameters, _buffers and _modules hold the values; in mini they are ordinary
+    # attributes, and _kinds remembers which names are registered as what.
+
+    def __init__(self):
+        object.__setattr__(self, "_kinds", {})
+        self.training = True
+        self._transient = set()  # buffers that state_dict leaves out
+        self._forward_pre_hooks, self._forward_hooks, self._backward_hooks = {}, {}, {}
+
+    def forward(self, *args):
+        raise NotImplementedError(
+            f'Module [{type(self).__name__}] is missing the required "forward" function'
+        )
+
+    def __call__(self, *args, **kwargs):
+        if not (self._forward_pre_hooks or self._forward_hooks or self._backward_hooks):
+            return self.forward(*args, **kwargs)
+        for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
+            new = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+            if new is not None and with_kwargs:
+                args, kwargs = new
+            elif new is not None:
+                args = new if isinstance(new, tuple) else (new,)
+        watch = BackwardWatch(self) if self._backward_hooks else None
+        out = self.forward(*(watch.inputs(args) if watch else args), **kwargs)
+        for hook, with_kwargs in tuple(self._forward_hooks.values()):
+            new = hook(self, args, kwargs, out) if with_kwargs else hook(self, args, out)
+            out = out if new is None else new
+        return watch.outputs(out) if watch else out
+
+    # -- registration ------------------------------------------------------------------------------
+
+    def __setattr__(self, name, value):
+        kind = _kind_of(value)
+        kinds = vars(self).get("_kinds")
+        if kinds is None:
+            if kind is not None:
+                what = "parameters" if kind == "parameter" else "module"
+                raise AttributeError(f"cannot assign {what} before Module.__init__() call")
+            return object.__setattr__(self, name, value)
+        registered = kinds.get(name)
+        if kind is not None:
+            kinds[name] = kind
+        elif registered is None or value is None:
+            pass  # an ordinary attribute, or "no such parameter"
+        elif registered != "buffer" or not isinstance(value, Tensor):
+            what, wanted = _NAMES[registered]
+            raise TypeError(
+                f"cannot assign '{_type_name(value)}' as {what} '{name}' "
+                f"({wanted} or None expected)"
+            )
+        return object.__setattr__(self, name, value)
+
+    def __delattr__(self, name):
+        object.__delattr__(self, name)
+        self._kinds.pop(name, None)
+        self._transient.discard(name)
+
+    def _check_new(self, what, name, value, type_, type_name):
+        if "_kinds" not in vars(self):
+            raise AttributeError(f"cannot assign {what} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{what} name should be a string. Got {type(name).__name__}")
+        if "." in name:
+            raise KeyError(f'{what} name can\'t contain "."')
+        if name == "":
+            raise KeyError(f'{what} name can\'t be empty string ""')
+        if hasattr(self, name) and name not in self._kinds:
+            raise KeyError(f"attribute '{name}' already exists")
+        if value is not None and not isinstance(value, type_):
+            if type_ is Module:
+                raise TypeError(f"{_type_name(value)} is not a Module subclass")
+            raise TypeError(
+                f"cannot assign '{_type_name(value)}' object to {what} '{name}' "
+                f"({type_name} or None required)"
+            )
+
+    def register_parameter(self, name, param):
+        """Register a Parameter, or None for "no such parameter"."""
+        self._check_new("parameter", name, param, Parameter, "mini.nn.Parameter")
+        self._kinds[name] = "parameter"
+        object.__setattr__(self, name, param)
+
+    def register_buffer(self, name, tensor, persistent=True):
+        """Register state that is no parameter, such as a running mean."""
+        self._check_new("buffer", name, tensor, Tensor, "mini Tensor")
+        self._kinds[name] = "buffer"
+        object.__setattr__(self, name, tensor)
+        (self._transient.discard if persistent else self._transient.add)(name)
+
+    def add_module(self, name, module):
+        """Register a submodule under a name made at run time."""
+        self._check_new("module", name, module, Module, "")
+        self._kinds[name] = "module"
+        object.__setattr__(self, name, module)
+
+    register_module = add_module
+
+    # -- what is inside ----------------------------------------------------------------------------
+
+    def _own(self, kind):
+        return [(n, getattr(self, n)) for n, k in self._kinds.items() if k == kind]
+
+    def named_children(self):
+        """(name, module) of the direct submodules."""
+        seen = set()
+        for name, module in self._own("module"):
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self):
+        return (module for _, module in self.named_children())
+
+    def named_modules(self, memo=None, prefix="", remove_duplicate=True):
+        """(dotted name, module) of this module and all below it, each module once."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._own("module"):
+            if module is not None:
+                yield from module.named_modules(memo, _join(prefix, name), remove_duplicate)
+
+    def modules(self):
+        return (module for _, module in self.named_modules())
+
+    def _named(self, kind, prefix, recurse, remove_duplicate):
+        seen = set()
+        modules = (
+            self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
+        )
+        for path, module in modules:
+            for name, tensor in module._own(kind):
+                if tensor is not None and tensor not in seen:
+                    if remove_duplicate:
+                        seen.add(tensor)
+                    yield _join(path, name), tensor
+
+    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
+        """(dotted name, Parameter), each Parameter once."""
+        return self._named("parameter", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse=True):
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
+        """(dotted name, buffer)."""
+        return self._named("buffer", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse=True):
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target):
+        """The submodule with a dotted name such as "encoder.0"; this module for ""."""
+        module = self
+        for name in target.split(".") if target else ():
+            if module._kinds.get(name) != "module":
+                raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+            module = getattr(module, name)
+        return module
+
+    # -- what one does to all of it ----------------------------------------------------------------
+
+    def apply(self, fn):
+        """Call `fn(module)` on all submodules, then on this one."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def train(self, mode=True):
+        """Training mode, for modules that behave otherwise then (Dropout, BatchNorm)."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self):
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad=True):
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none=True):
+        """Forget the gradients of all parameters, or fill them with zeros."""
+        zero_grad(self.parameters(), set_to_none)
+
+    def to(self, *args, dtype=None, device=None):
+        """`to(dtype)`, `to("cpu")`, `to(tensor)`: convert all floating point state, in place."""
+        for arg in args:
+            if isinstance(arg, Dtype | Tensor):
+                dtype = arg if isinstance(arg, Dtype) else arg.dtype
+            else:
+                require_cpu(arg)
+        require_cpu(device)
+        if dtype is not None and not dtype.is_floating_point:
+            raise TypeError(
+                "nn.Module.to only accepts floating point or complex dtypes, "
+                f"but got desired dtype={dtype}"
+            )
+        for tensor in (*self.parameters(), *self.buffers()):
+            if dtype is not None and tensor.dtype.is_floating_point:
+                tensor._data = tensor._data.astype(dtype.numpy, copy=False)
+                if tensor._grad is not None:
+                    tensor._grad = Tensor(tensor._grad._data.astype(dtype.numpy, copy=False))
+        return self
+
+    def float(self):
+        return self.to(float32)
+
+    def double(self):
+        return self.to(float64)
+
+    def half(self):
+        return self.to(float16)
+
+    def cpu(self):
+        return self
+
+    # -- state -------------------------------------------------------------------------------------
+
+    def _state(self, prefix=""):
+        """(dotted name, tensor) of all that belongs into a checkpoint, as torch orders it."""
+        for kind in ("parameter", "buffer"):
+            for name, tensor in self._own(kind):
+                if tensor is not None and name not in self._transient:
+                    yield prefix + name, tensor
+        for name, module in self._own("module"):
+            if module is not None:
+                yield from module._state(f"{prefix}{name}.")
+
+    def state_dict(self, *, destination=None, prefix="", keep_vars=False):
+        """{dotted name: tensor} of parameters and buffers; the memory is shared."""
+        out = {} if destination is None else destination
+        out.update((n, t if keep_vars else t.detach()) for n, t in self._state(prefix))
+        return out
+
+    def load_state_dict(self, state_dict, strict=True, assign=False):
+        """Copy the values of `state_dict` (tensors or arrays) into this module's tensors.
+
+        Everything is checked before anything is written.  With `strict=False` names may be missing
+        or unexpected; shapes must match in any case.
+        """
+        if assign:
+            raise NotImplementedError("mini's load_state_dict copies: assign=True is not supported")
+        own = dict(self._state())
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        errors, values = [], {}
+        if strict and missing:
+            errors.append(f"Missing key(s) in state_dict: {_quoted(missing)}. ")
+        if strict and unexpected:
+            errors.append(f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
+        for name in [name for name in own if name in state_dict]:
+            value = values[name] = _as_tensor(state_dict[name])
+            if value is None:
+                errors.append(
+                    f'While copying the parameter named "{name}", expected mini.Tensor or '
+                    f"Tensor-like object from checkpoint but received {type(state_dict[name])}"
+                )
+            elif value.shape != own[name].shape:
+                errors.append(
+                    f"size mismatch for {name}: copying a param with shape {value.shape} "
+                    f"from checkpoint, the shape in current model is {own[name].shape}."
+                )
+        if errors:
+            raise RuntimeError(
+                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"
+                + "\n\t".join(errors)
+            )
+        with no_grad():
+            for name, value in values.items():
+                own[name].copy_(value)
+        return Keys(missing, unexpected)
+
+    # -- hooks -------------------------------------------------------------------------------------
+
+    def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
+        """`hook(module, args)` runs before forward; what it returns (not None) replaces args."""
+        _no_prepend(prepend)
+        return RemovableHandle(self._forward_pre_hooks, (hook, with_kwargs))
+
+    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
+        """`hook(module, args, output)` runs after forward; what it returns replaces the output."""
+        _no_prepend(prepend)
+        if always_call:
+            raise NotImplementedError("mini does not support always_call=True")
+        return RemovableHandle(self._forward_hooks, (hook, with_kwargs))
+
+    def register_full_backward_hook(self, hook, prepend=False):
+        """`hook(module, grad_input, grad_output)` runs when both are known.
+
+        Both are tuples, with None where no gradient is needed.  What it returns (not None)
+        replaces grad_input.
+        """
+        _no_prepend(prepend)
+        return RemovableHandle(self._backward_hooks, hook)
+
+    # -- printing ----------------------------------------------------------------------------------
+
+    def extra_repr(self):
+        """What stands between the parentheses in `repr`, if there are no submodules."""
+        return ""
+
+    def __repr__(self):
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        children = [
+            f"({name}): " + repr(module).replace("\n", "\n  ")
+            for name, module in self._own("module")
+        ]
+        if len(lines) == 1 and not children:
+            return f"{type(self).__name__}({extra})"
+        lines += children
+        inside = "\n  " + "\n  ".join(lines) + "\n" if lines else ""
+        return f"{type(self).__name__}({inside})"
+
+
+# -- helpers ---------------------------------------------------------------------------------------
+
+_NAMES = {
+    "parameter": ("parameter", "mini.nn.Parameter"),
+    "buffer": ("buffer", "mini.Tensor"),
+    "module": ("child module", "mini.nn.Module"),
+}
+
+
+def _kind_of(value):
+    if isinstance(value, Parameter):
+        return "parameter"
+    return "module" if isinstance(value, Module) else None
+
+
+def _type_name(value):
+    return "mini.Tensor" if type(value) is Tensor else type(value).__name__
+
+
+def _join(prefix, name):
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _quoted(names):
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _as_tensor(value):
+    """A tensor of mini, an array, or what turns into an array (a tensor of torch does)."""
+    if isinstance(value, Tensor):
+        return value
+    return Tensor(np.asarray(value)) if hasattr(value, "__array__") else None
+
+
+def _no_prepend(prepend):
+    if prepend:
+        raise NotImplementedError("mini calls hooks in the order of registration: no prepend=True")
+
+
+def zero_grad(parameters, set_to_none):
+    """Forget the gradients, or fill them with zeros."""
+    for parameter in parameters:
+        if parameter._grad is not None:
+            if set_to_none:
+                parameter._grad = None
+            else:
+                parameter._grad = Tensor(np.zeros_like(parameter._data))

@@ -1,0 +1,44 @@
+"""The negative log likelihood, as one node: torch calls it NllLossBackward0."""
+
+from dlcourse.mini._core import Tensor
+from dlcourse.mini.ops.pointwise import Op
+
+import numpy as np
+
+
+def nll_loss_plain(log_probs, target):
+    """What nll_loss is: minus the mean of the log-probabilities (B, K) of the right classes (B,)."""
+    return -log_probs.gather(1, target.unsqueeze(1)).mean()
+
+
+class NllLoss(Op):
+    """-weight[t] * x[b, t] for t = target[b]: each, their sum, or their weighted mean.
+
+    x (K,) with target (), or x (B, K, ...) with target (B, ...).  `scale` is -weight[t], 0 where the
+    target is ignored; targets and scales are arrays, for no gradient ever flows into them.
+    """
+
+    def name(self):
+        return "NllLoss2DBackward0" if len(self.shape) > 2 else "NllLossBackward0"
+
+    @staticmethod
+    def forward(ctx, x, target, scale, reduction):
+        ctx.shape, ctx.dim, ctx.reduction = x._data.shape, min(x._data.ndim - 1, 1), reduction
+        ctx.index = np.expand_dims(target, ctx.dim)
+        ctx.scale = np.expand_dims(scale, ctx.dim)
+        each = np.take_along_axis(x._data, ctx.index, ctx.dim) * ctx.scale
+        if reduction == "none":
+            return Tensor(each.squeeze(ctx.dim))
+        if reduction == "mean":
+            with np.errstate(invalid="ignore", divide="ignore"):  # nothing to average: NaN
+                ctx.scale = ctx.scale / -scale.sum()
+                return Tensor(np.asarray(each.sum() / -scale.sum()))
+        return Tensor(np.asarray(each.sum()))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        slope = np.zeros(ctx.shape, grad_output._data.dtype)  # d(loss) / dx
+        np.put_along_axis(slope, ctx.index, ctx.scale, ctx.dim)
+        if ctx.reduction == "none":
+            grad_output = grad_output.unsqueeze(ctx.dim)
+        return grad_output * Tensor(slope), None, None, None
