@@ -36,7 +36,7 @@ check_accumulate.wrong("differentiate before adding", 36.0)
 
 
 def softmax_vjp(out, grad_output):
-    """The gradient by the logits, (B, K), from the softmax `out` and the gradient by it."""
+    """The gradient by the logits, from the output `out` and the gradient by it."""
     inner = (grad_output * out).sum(axis=1, keepdims=True)  # (B, 1)
     return out * (grad_output - inner)  # (B, K)
 
@@ -96,7 +96,7 @@ def forgets_the_weights(out, grad_output):
 
 
 def consumers_first(root):
-    """All nodes below `root`, each after all of its consumers; `node.parents` are its inputs."""
+    """All nodes below `root`, each after all of its consumers."""
     waiting, stack, seen = {}, [root], {root}
     while stack:  # how many consumers does each node wait for?
         for parent in stack.pop().parents:
@@ -211,7 +211,7 @@ def inputs_first(root):
 
 
 class Round(mini.autograd.Function):
-    """Round to whole numbers; pass the gradient on where |x| <= 1, as if nothing happened."""
+    """Round; pass the gradient on where |x| <= 1, as if nothing happened."""
 
     @staticmethod
     def forward(ctx, x):
@@ -233,7 +233,7 @@ makes quantised networks trainable is a `backward` that does not belong to its `
     shown="A gradient that the function does not have: the straight-through estimator.",
     stub='''
 class Round(mini.autograd.Function):
-    """Round to whole numbers; pass the gradient on where |x| <= 1, as if nothing happened."""
+    """Round; pass the gradient on where |x| <= 1, as if nothing happened."""
 
     @staticmethod
     def forward(ctx, x):
@@ -314,7 +314,7 @@ class MasksByTheOutput(mini.autograd.Function):
 
 
 def trace_estimate(loss, w, vs):
-    """The mean of v^T H v over the rows v of `vs` (k, n), H the Hessian of loss(w)."""
+    """The mean of v^T H v over the rows v of `vs`, H the Hessian of loss(w)."""
     (g,) = mini.autograd.grad(loss(w), w, create_graph=True)
     total = 0.0
     for v in vs:
