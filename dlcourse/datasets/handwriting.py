@@ -156,10 +156,7 @@ def _ink(grey: np.ndarray) -> np.ndarray:
     # A small digit in a large picture is outvoted by noise; its darkest spot is not.
     edge = max(_otsu(np.clip(ink, 0, None)), ink.max() / 3)
     ink = np.clip(ink / edge - 0.5, 0, 1)  # a soft threshold: 0.5 at the edge of a stroke
-    mask = ink > 0
-    labels = _components(mask)
-    area = np.bincount(labels[mask], minlength=mask.size + 1)
-    return ink * (area[labels] >= 0.03 * area.max())
+    return ink * _without_specks(ink > 0)
 
 
 def _paper(grey: np.ndarray) -> np.ndarray:
@@ -188,12 +185,23 @@ def _otsu(ink: np.ndarray) -> float:
     return edges[1:-1][np.argmax(below * above * gap**2)]
 
 
+def _without_specks(mask: np.ndarray) -> np.ndarray:
+    """The mask without the parts that have less than 3 % of the area of the largest part."""
+    step = max(1, max(mask.shape) // 128)  # which pixels touch is seen on a coarser grid as well
+    coarse = np.maximum.reduceat(mask, np.arange(0, mask.shape[0], step), 0)
+    coarse = np.maximum.reduceat(coarse, np.arange(0, mask.shape[1], step), 1)
+    labels = _components(coarse).repeat(step, 0).repeat(step, 1)
+    labels = labels[: mask.shape[0], : mask.shape[1]]
+    area = np.bincount(labels[mask], minlength=labels.max() + 1)
+    return mask & (area[labels] >= 0.03 * area.max())
+
+
 def _components(mask: np.ndarray) -> np.ndarray:
     """A number above 0 for each pixel of the mask; pixels that touch, diagonally too, share it."""
-    labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
+    height, width = mask.shape
+    labels = np.arange(1, mask.size + 1).reshape(mask.shape) * mask
     while True:
         around = np.pad(labels, 1)
-        height, width = mask.shape
         shifts = [around[i : i + height, j : j + width] for i in range(3) for j in range(3)]
         grown = np.max(shifts, 0) * mask
         grown = np.append(0, grown)[grown]  # jump to the label of the pixel one is labelled by
