@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 from dlcourse import mini
-from dlcourse.plots import COLORS, GraphDrawing, draw_graph
+from dlcourse.plots import COLORS, GraphDrawing, draw_graph, layout
 from dlcourse.plots.layout import layered_layout
 
 import pytest
@@ -406,6 +406,31 @@ def test_the_picture_is_sound(build, T, options):
     assert drawing._repr_html_() == draw_graph(*build(T), **options)._repr_html_()
 
 
+@pytest.mark.parametrize("order", [False, True])
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_each_arrow_ends_on_the_border_of_its_box(direction, order):
+    drawing = draw_graph(*network(mini), direction=direction, order=order)
+    _, _, svg = picture(drawing)
+    frame = svg.find("g")
+    boxes = []
+    for node in frame.iter("g"):
+        if node.find("title") is not None:
+            rect = node.find("rect")
+            boxes.append([float(rect.get(side)) for side in ("x", "y", "width", "height")])
+    heads = re.findall(r"M(\S+) (\S+?)L", frame.find("path").get("d"))
+    assert len(boxes) == len(drawing.nodes)
+    assert len(heads) == len(drawing.edges)
+    for (source, target), (tip_x, tip_y) in zip(drawing.edges, heads, strict=True):
+        x, y, w, h = boxes[source if order else target]
+        at, low, high, border = (
+            (tip_x, x, x + w, (y + h if order else y) - float(tip_y))
+            if direction == "down"
+            else (tip_y, y, y + h, (x + w if order else x) - float(tip_x))
+        )
+        assert low < float(at) < high
+        assert border == 0
+
+
 def test_names_are_escaped():
     x = leaf(torch, 1)
     drawing = draw_graph({'<b>"&': x.sum()}, {"<i>": x})
@@ -498,27 +523,37 @@ def test_layout_of_random_graphs(seed):
     assert layered_layout(sizes, edges) == plan
 
 
-def test_a_chain_is_a_straight_line_and_its_weights_stand_beside_it():
+@pytest.mark.parametrize("leaf_first", [False, True])
+def test_a_chain_is_a_straight_line_and_its_weights_stand_beside_it(leaf_first):
     sizes, edges = [(60, 28)] * 16, []
     for i in range(8):  # node 2i is a leaf, 2i + 1 the operation that uses it and the one before
-        edges += [(2 * i - 1, 2 * i + 1)] if i else []
-        edges += [(2 * i, 2 * i + 1)]
+        pair = [(2 * i - 1, 2 * i + 1), (2 * i, 2 * i + 1)] if i else [(0, 1)]
+        edges += pair[::-1] if leaf_first else pair
     plan = layered_layout(sizes, edges)
     middles = {x + w / 2 for x, _, w, _ in plan.boxes[3::2]}
     assert len(middles) == 1
+    for (source, target), route in zip(edges, plan.routes, strict=True):
+        if source % 2 and target > 3:
+            assert {x for x, _ in route} == middles
     for i in range(1, 8):  # each leaf in the layer right above its operation
         assert plan.boxes[2 * i][1] == plan.boxes[2 * i - 1][1]
 
 
 def test_crossings_are_removed():
-    """Two inputs each: drawn in the order of the list, the edges would cross."""
-    sizes = [(40, 28)] * 6
-    plan = layered_layout(sizes, [(0, 3), (1, 2), (2, 4), (3, 5)])
-    left_to_right = sorted(range(2), key=lambda i: plan.boxes[i][0])
-    assert sorted((3, 2), key=lambda i: plan.boxes[i][0]) == [
-        {0: 3, 1: 2}[i] for i in left_to_right
-    ]
-    assert all(len({x for x, _ in route}) == 1 for route in plan.routes)
+    before, after = [], []
+    for seed in range(30):
+        sizes, edges = random_graph(seed)
+        items = layout._Items(sizes, edges, layout.assign_layers(len(sizes), edges))
+        before.append(layout.count_crossings(items, layout._first_order(items, edges)))
+        after.append(layout.count_crossings(items, layout.order_layers(items, edges)))
+    assert all(b >= a for b, a in zip(before, after, strict=True))
+    assert sum(after) < 0.8 * sum(before)
+
+
+def test_crossings_are_counted():
+    items = layout._Items([(40, 28)] * 4, [(0, 3), (1, 2)], [0, 0, 1, 1])
+    assert layout.count_crossings(items, [[0, 1], [2, 3]]) == 1
+    assert layout.count_crossings(items, [[0, 1], [3, 2]]) == 0
 
 
 def test_the_layout_to_the_right_is_the_layout_down_on_its_side():
