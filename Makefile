@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip
 WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dlcourse/wheels
 HTML := _build/html
-TIDY = --dist loadscope -n $(JOBS)
+SHARED = --dist loadfile -n $(JOBS)
 
 # A GPU must not change what a notebook prints.
 test unit nb notebooks lab: export CUDA_VISIBLE_DEVICES =
@@ -32,7 +32,7 @@ help: ## list the targets
 # ------------------------------------------------------------------------- what a reader wants
 
 book: $(VENV)/.book ## build the site into _build/html (from stored outputs: no torch, no GPU)
-	$(BIN)/python -m jupyter_book build -W --keep-going .
+	$(BIN)/jupyter-book build -W --keep-going .
 	@echo "Open $(CURDIR)/$(HTML)/index.html, or run: make serve"
 
 serve: book ## build the site and serve it on this machine only, on a free port or PORT=
@@ -54,10 +54,10 @@ lint: $(VENV)/.all ## check style, notebooks too
 
 unit: $(VENV)/.all ## run the unit tests (the two-second one first), in random order
 	$(BIN)/python -m pytest -q -p no:randomly tests/test_tiny.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(TIDY) --ignore tests/test_book.py tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(SHARED) --ignore tests/test_book.py tests
 
 nb: $(VENV)/.all ## run every notebook and compare each stored output
-	$(BIN)/python -m pytest -q -p dlcourse.book.compare --nbval $(TIDY) chapters
+	$(BIN)/python -m pytest -q -p dlcourse.book.compare --nbval $(SHARED) chapters
 
 site: $(VENV)/.all book ## build the site and check it: links, alt text, nothing from another host
 	$(BIN)/python -m pytest -q tests/test_book.py
