@@ -485,7 +485,7 @@ def test_the_same_bytes_in_another_process():
 def random_graph(seed):
     rng = random.Random(seed)
     n = rng.randint(1, 40)
-    sizes = [(2 * rng.randint(20, 80), rng.choice([28, 43, 58])) for _ in range(n)]
+    sizes = [(rng.randint(40, 160), rng.choice([28, 43, 58])) for _ in range(n)]
     edges = []
     for target in range(1, n):
         for _ in range(rng.choice([0, 1, 1, 1, 2, 2, 3])):

@@ -16,7 +16,6 @@ from itertools import pairwise
 
 NODE_GAP = 18  # pixels between neighbours in a layer
 LAYER_GAP = 30  # pixels between layers, at least
-WIRE, MAIN, SIDE = 1.0, 0.5, 0.01  # how much it matters that a piece of an edge is straight
 PORT_GAP = 14  # pixels between the arrowheads at one node
 
 
@@ -240,8 +239,8 @@ def assign_ports(items, layers, main) -> list[float]:
 def assign_positions(items, layers, ports, main) -> list[float]:
     """The x of each item's middle.
 
-    It lowers the sum of weight * (x_upper - x_lower - port)^2 over all pieces of edges, neighbours
-    kept apart: a convex problem, solved layer by layer. Then the chains, the longest first, are put
+    It lowers the sum of (x_upper - x_lower - port)^2 over all pieces of edges, neighbours kept
+    apart: a convex problem, solved layer by layer. Then the chains, the longest first, are put
     on one straight line each, if there is room, and the others make way."""
     x = [0.0] * len(items.layer)
     for row in layers:
@@ -249,19 +248,19 @@ def assign_positions(items, layers, ports, main) -> list[float]:
         for item in row:
             x[item] = right + items.size[item][0] / 2
             right += items.size[item][0] + NODE_GAP
-    pulls, fixed = _pulls(items, ports, main), set()
+    pulls, fixed = _pulls(items, ports), set()
     _relax(items, layers, pulls, x, fixed, sweeps=60)
     chains = _chains(items, layers, main)
     for chain in sorted(chains, key=len, reverse=True):
         while chain:  # where another chain is in the way, it goes on beside it
             part = len(chain)
             low, high = _room(items, layers, x, fixed, chain)
-            while low > high:
+            while low > high + 1e-6 and part > 1:
                 part -= 1
                 low, high = _room(items, layers, x, fixed, chain[:part])
             at = sum(x[item] for item in chain[:part]) / part
             for item in chain[:part]:
-                x[item] = float(round(min(max(at, low), high)))
+                x[item] = min(max(at, low), high)
             fixed |= set(chain[:part])
             chain = chain[part:]
             _relax(items, layers, pulls, x, fixed, sweeps=6)
@@ -313,18 +312,14 @@ def _room(items, layers, x, fixed, chain):
     return low, high
 
 
-def _pulls(items, ports, main):
-    """For each item the (neighbour, offset, weight) that pull it: x = x_neighbour + offset.
-
-    A wire that passes through many layers should be straight before all (Gansner et al. 1993)."""
+def _pulls(items, ports):
+    """For each item the (neighbour, offset) that pull it: it wants x = x_neighbour + offset."""
     pulls = [[] for _ in items.layer]
     for lower, ends in enumerate(items.above):
         for upper, e in ends:
-            wire = items.is_dummy(upper) and items.is_dummy(lower)
-            weight = WIRE if wire else MAIN if e in main else SIDE
             port = ports[e] if not items.is_dummy(lower) else 0.0
-            pulls[upper].append((lower, port, weight))
-            pulls[lower].append((upper, -port, weight))
+            pulls[upper].append((lower, port))
+            pulls[lower].append((upper, -port))
     return pulls
 
 
@@ -341,13 +336,13 @@ def _best_row(items, row, pulls, x, fixed):
 
     Shifted by the room that stands to the left, positions need only increase: that is isotonic
     regression, solved by pooling whoever stands in the wrong order (Barlow et al. 1972)."""
-    blocks, shifts = [], _shifts(items, row)  # a block: [weight, weighted sum of wishes, members]
+    blocks, shifts = [], _shifts(items, row)  # a block: [weight, sum of wishes, members]
     for item, shift in zip(row, shifts, strict=True):
-        weight = sum(w for _, _, w in pulls[item]) or 1e-6
-        wish = sum(w * (x[o] + d) for o, d, w in pulls[item]) / weight if pulls[item] else x[item]
-        if item in fixed:
-            weight, wish = 1e9, x[item]
-        blocks.append([weight, weight * (wish - shift), 1])
+        weight, wish = len(pulls[item]), sum(x[o] + offset for o, offset in pulls[item])
+        if item in fixed or not weight:  # who is fixed does not give way, who is alone always does
+            weight = 1e9 if item in fixed else 1e-6
+            wish = weight * x[item]
+        blocks.append([weight, wish - weight * shift, 1])
         while len(blocks) > 1 and blocks[-2][1] / blocks[-2][0] > blocks[-1][1] / blocks[-1][0]:
             last = blocks.pop()
             blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
