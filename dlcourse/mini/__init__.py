@@ -1,6 +1,6 @@
 """mini: a small torch on NumPy.  `from dlcourse import mini` reads like `import torch`."""
 
-from dlcourse.mini import autograd, nn, ops
+from dlcourse.mini import autograd, nn, ops, optim, utils
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import (
     Size, double, dtype, float16, float32, float64, get_default_dtype, half, int8, int16, int32, int64, long,

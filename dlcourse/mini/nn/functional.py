@@ -11,6 +11,7 @@ from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops import softmax as _softmax
 from dlcourse.mini.ops.conv import Convolution, Geometry
 from dlcourse.mini.ops.creation import one_hot, random_source
+from dlcourse.mini.ops.inplace import note_write
 from dlcourse.mini.ops.linalg import addmm
 from dlcourse.mini.ops.loss import NllLoss
 from dlcourse.mini.ops.norm import NativeBatchNorm, batch_statistics
@@ -331,7 +332,7 @@ def _move(running, value, momentum):
     """running = (1 - momentum) * running + momentum * value, in place."""
     if running is not None:
         running._data += momentum * (value - running._data)
-        running._version[0] += 1
+        note_write(running)
 
 
 # -- losses ----------------------------------------------------------------------------------------

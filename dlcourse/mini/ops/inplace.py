@@ -61,6 +61,12 @@ class Copy(Op):
         return grad_output * 0, grad_output
 
 
+def note_write(x):
+    """Count a write to the memory of `x`, so that whoever saved the old values hears of it."""
+    if x._writes is not None:
+        x._writes[0] += 1
+
+
 def write(x, compute):
     """Replace the contents of `x` by `compute(x)`, in place."""
     view = x._view
@@ -104,8 +110,7 @@ def write(x, compute):
             "Please clone() the tensor before performing the operation."
         )
     np.copyto(x._data, value._data)
-    if x._writes is not None:
-        x._writes[0] += 1
+    note_write(x)
     if value.requires_grad:
         _rebase(x, value)
     return x

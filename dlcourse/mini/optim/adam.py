@@ -1,0 +1,70 @@
+"""Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019)."""
+
+import math
+
+from dlcourse.mini._core import Tensor
+from dlcourse.mini.optim.optimizer import Optimizer, check, refuse
+
+import numpy as np
+
+
+class Adam(Optimizer):
+    """x -= lr * mean / (sqrt(mean of squares) + eps), both averages corrected for their start at 0.
+
+    `weight_decay` adds weight_decay * x to the gradient or, decoupled, shrinks x by
+    lr * weight_decay before the step.  `amsgrad` divides by the largest mean of squares so far.
+    """
+
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *,
+        foreach=None, maximize=False, capturable=False, differentiable=False, fused=None,
+        decoupled_weight_decay=False,
+    ):  # fmt: skip
+        refuse(foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused)
+        check(lr, lr >= 0, "learning rate")
+        check(eps, eps >= 0, "epsilon value")
+        for i, beta in enumerate(betas):
+            check(beta, 0 <= beta < 1, f"beta parameter at index {i}")
+        check(weight_decay, weight_decay >= 0, "weight_decay value")
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        options |= {"amsgrad": amsgrad, "maximize": maximize, "foreach": foreach}
+        options |= {"capturable": capturable, "differentiable": differentiable, "fused": fused}
+        options |= {"decoupled_weight_decay": decoupled_weight_decay}
+        super().__init__(params, options)
+
+    def update(self, x, grad, state, group):
+        lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
+        if not state:
+            state["step"] = Tensor(np.zeros((), np.float32))
+            for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]:
+                state[name] = Tensor(np.zeros_like(x))
+        if group["maximize"]:
+            grad = -grad
+        if decay and group["decoupled_weight_decay"]:
+            x *= 1 - lr * decay
+        elif decay:
+            grad = grad + decay * x
+        state["step"]._data += 1
+        step, mean, squares = (state[n]._data for n in ("step", "exp_avg", "exp_avg_sq"))
+        mean += (1 - beta1) * (grad - mean)
+        squares *= beta2
+        squares += (1 - beta2) * grad * grad
+        if group["amsgrad"]:
+            largest = state["max_exp_avg_sq"]._data
+            squares = np.maximum(largest, squares, out=largest)
+        correction1, correction2 = 1 - beta1 ** step.item(), 1 - beta2 ** step.item()
+        x -= lr / correction1 * mean / (np.sqrt(squares) / math.sqrt(correction2) + group["eps"])
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks x directly, not through the gradient and its averages."""
+
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *,
+        maximize=False, foreach=None, capturable=False, differentiable=False, fused=None,
+    ):  # fmt: skip
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, foreach=foreach,
+            capturable=capturable, differentiable=differentiable, fused=fused,
+            decoupled_weight_decay=True,
+        )  # fmt: skip
