@@ -73,6 +73,21 @@ class InlineFigures(SphinxPostTransform):
         node.replace_self(nodes.raw(html, html, format="html", classes=node["classes"]))
 
 
+class DropRepeatedIds(SphinxPostTransform):
+    """All exercises, solutions and theorems of a page give their text the same id; none uses it."""
+
+    default_priority = 8
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for node in self.document.findall(nodes.Element):
+            ids = node.get("ids", ())
+            if any(
+                name in ("exercise-content", "solution-content", "proof-content") for name in ids
+            ):
+                node["ids"] = []
+
+
 class MarkEngines(SphinxPostTransform):
     """Give each cell the class ``names-mini`` or ``names-torch`` when its code names the engine."""
 
@@ -120,11 +135,12 @@ def switch_repository(app: Sphinx, config: Config) -> None:
         options[button] = bool(url)
     if not url:
         options["launch_buttons"] = {}
+    else:
+        app.tags.add("public")  # for what a page says {only} then
+    address = url or "ADDRESS-OF-THE-REPOSITORY"
     config.myst_substitutions = {
-        **config.myst_substitutions,
-        "clone": "```bash\ngit clone "
-        + (url or "ADDRESS-OF-THE-REPOSITORY")
-        + " dlcourse\ncd dlcourse\n```",
+        "clone": f"```bash\ngit clone {address} dlcourse\ncd dlcourse\n```",
+        "colab": f'```python\n%pip install -q "dlcourse[torch] @ git+{address}"\n```',
     }
 
 
@@ -159,6 +175,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("config-inited", switch_repository, priority=100)
     app.add_post_transform(InlineFigures)
     app.add_post_transform(MarkEngines)
+    app.add_post_transform(DropRepeatedIds)
     records.setup(app)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_fonts)
