@@ -221,7 +221,7 @@ def _pixels(images, cmap):
         images = _to_bytes(images)
     alpha = np.full((*images.shape[:3], 1), 255, np.uint8)
     if images.ndim == 3:
-        images = _color_map(cmap)(images, bytes=True)[..., :3]
+        images = np.round(255 * _color_map(cmap)(images)[..., :3]).astype(np.uint8)
     return np.concatenate([images, alpha], axis=3)
 
 

@@ -125,7 +125,11 @@ def to_svg(figure) -> str:
     text = re.sub(r"\s*<defs>\s*<style[^>]*>\*\{.*?\}</style>\s*</defs>", "", text, count=1)
     joins = '<svg style="stroke-linejoin:round;stroke-linecap:butt" '
     text = text[text.index("<svg ") :].replace("<svg ", joins, 1)
-    return re.sub(r' (?:d|x|y)="[^"]*"', _rounded, text)
+    return re.sub(
+        r' (?:d="|x="|y="|width="|height="|transform="rotate|transform="translate)[^"]*"',
+        _rounded,
+        text,
+    )
 
 
 def _rounded(attribute):
