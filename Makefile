@@ -5,10 +5,12 @@
 #   make book TORCH_INDEX=URL          one more package index, e.g. PyTorch's own with CPU builds
 #   make test LOCK=/dev/null           no lock: in a fresh .venv, the newest that pyproject.toml allows
 #   make serve PORT=8000               a port of your choice
+#   make nb NB=chapters/foundations    these notebooks alone; the same for make notebooks
 
 PYTHON ?= python3
 PORT ?= 0
 JOBS ?= 2
+NB ?= chapters
 LOCK ?= requirements.lock
 TORCH_INDEX ?=
 
@@ -57,7 +59,7 @@ unit: $(VENV)/.all ## run the unit tests (the two-second one first), in random o
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(SHARED) --ignore tests/test_book.py tests
 
 nb: $(VENV)/.all ## run every notebook and compare each stored output
-	$(BIN)/python -m pytest -q -p dlcourse.book.compare --nbval $(SHARED) chapters
+	$(BIN)/python -m pytest -q -p dlcourse.book.compare --nbval $(SHARED) $(NB)
 
 site: $(VENV)/.all book ## build the site and check it: links, alt text, nothing from another host
 	$(BIN)/python -m pytest -q tests/test_book.py
@@ -65,7 +67,7 @@ site: $(VENV)/.all book ## build the site and check it: links, alt text, nothing
 # ------------------------------------------------------------------------ what a writer needs
 
 notebooks: $(VENV)/.all ## run every notebook, store its outputs and normalise it
-	$(BIN)/python -m dlcourse.book.notebooks chapters
+	$(BIN)/python -m dlcourse.book.notebooks $(NB)
 
 format: $(VENV)/.all ## mend style where a tool can
 	$(BIN)/python -m ruff check --fix
