@@ -248,7 +248,7 @@ DRAWING = {
     "angle": "-90",
     "label": "loss \N{MINUS SIGN}0.50",
     "image": png(DIGIT),
-    "more": "",
+    "more": "<circle cx='5' cy='5' r='3' fill='#1f2328'/>",
 }
 SAME_DRAWING = {
     "nothing": {},
@@ -275,7 +275,13 @@ OTHER_DRAWING = {
     "label turned": {"angle": "0"},
     "label": {"label": "accuracy \N{MINUS SIGN}0.50"},
     "number in a label": {"label": "loss \N{MINUS SIGN}0.51"},
-    "element more": {"more": "<circle cx='5' cy='5' r='3'/>"},
+    "label turned a little": {"angle": "-89.7"},
+    "element missing": {"more": ""},
+    "element more": {"more": DRAWING["more"] * 2},
+    "element of another kind": {"more": DRAWING["more"].replace("circle", "ellipse")},
+    "attribute missing": {"more": DRAWING["more"].replace("cx='5'", "")},
+    "colour gone": {"more": DRAWING["more"].replace("#1f2328", "none")},
+    "another way to say a colour": {"more": DRAWING["more"].replace("#1f2328", "url(#1f2328)")},
     "pixel": {"image": png(SPECKLED)},
     "size of the image": {"image": png(DIGIT[:27])},
     "reference to another thing": {"more": "<use xlink:href='#p1a2b3c4d'/>"},
