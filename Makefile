@@ -62,7 +62,7 @@ nb: $(VENV)/.all ## run every notebook and compare each stored output
 	$(BIN)/python -m pytest -q -p dlcourse.book.compare --nbval $(SHARED) $(NB)
 
 site: $(VENV)/.all book ## build the site and check it: links, alt text, nothing from another host
-	$(BIN)/python -m pytest -q tests/test_book.py
+	DLCOURSE_SITE=$(HTML) $(BIN)/python -m pytest -q tests/test_book.py
 
 # ------------------------------------------------------------------------ what a writer needs
 
