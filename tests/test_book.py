@@ -1,0 +1,466 @@
+"""The book: its sources, the site built from them, and proof that each check can fail.
+
+The site is built once for these tests, warnings as errors, unless DLCOURSE_SITE names one that has
+been built already.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from dlcourse.book import check_site, fonts, records
+from dlcourse.book.check_site import Site
+from dlcourse.book.figures import COLORS, follow_theme, inline_svg, inline_svgs_of_html
+from dlcourse.book.site import engines
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PROSE = [
+    path
+    for pattern in ("chapters/**/*.md", "chapters/**/*.ipynb", "README.md", "CONTRIBUTING.md")
+    for path in sorted(ROOT.glob(pattern))
+    if not any(part.startswith((".", "_")) for part in path.relative_to(ROOT).parts)
+]
+NOTEBOOKS = [path for path in PROSE if path.suffix == ".ipynb"]
+
+
+def names(paths):
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+def build(source: Path, target: Path) -> Path:
+    """Build a book with every warning an error; the folder of its pages."""
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
+    run = subprocess.run(
+        [*command, "-W", "--keep-going", str(source), "--path-output", str(target)],
+        cwd=target,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, (run.stdout + run.stderr)[-6000:]
+    return target / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    folder = os.environ.get("DLCOURSE_SITE")
+    folder = Path(folder) if folder else build(ROOT, tmp_path_factory.mktemp("site"))
+    return Site(folder)
+
+
+# ------------------------------------------------------------------------------------ the sources
+
+
+@pytest.mark.parametrize("path", PROSE, ids=names(PROSE))
+def test_prose_does_not_belittle(path):
+    assert list(check_site.unwanted_words(path.name, prose_of(path))) == []
+
+
+def prose_of(path: Path) -> str:
+    """The prose of a page: of a notebook its Markdown cells, and its captions."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".md":
+        return text
+    pieces = []
+    for cell in json.loads(text)["cells"]:
+        if cell["cell_type"] == "markdown":
+            pieces.append("".join(cell["source"]))
+        shown = cell["metadata"].get("mystnb", {})
+        pieces.append(shown.get("figure", {}).get("caption", ""))
+    return "\n\n".join(pieces)
+
+
+def test_the_lint_of_prose_sees_prose_and_nothing_else():
+    text = "This is simply so.\n`just code`\n\n```python\nobviously = 1\n```\n"
+    text += "Adjust [it](just.md). Just run."
+    found = list(check_site.unwanted_words("page", text))
+    assert [line.split(":")[0] for line in found] == ["page, line 1", "page, line 7"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names(NOTEBOOKS))
+def test_a_notebook_stays_under_a_megabyte(path):
+    assert path.stat().st_size < 1_000_000
+
+
+def test_every_page_is_in_the_table_of_contents():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    listed = {toc["root"]} | {page["file"] for part in toc["parts"] for page in part["chapters"]}
+    there = {
+        path.relative_to(ROOT).with_suffix("").as_posix()
+        for path in PROSE
+        if path.is_relative_to(ROOT / "chapters")
+    }
+    assert listed == there
+
+
+# ------------------------------------------------------------------------------- the built site
+
+
+@pytest.mark.parametrize("check", check_site.CHECKS, ids=lambda check: check.__name__)
+def test_the_site(site, check):
+    assert list(check(site)) == []
+
+
+def test_every_listed_page_is_built(site):
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    listed = [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
+    assert [name for name in listed if not (site.folder / f"{name}.html").is_file()] == []
+    assert (site.folder / "index.html").is_file()
+
+
+def test_nothing_else_of_the_repository_is_built(site):
+    extra = {"genindex.html", "search.html", "index.html", "prf-prf.html"}
+    pages = {page.name for page in site} - extra
+    assert {name for name in pages if not name.startswith("chapters/")} == set()
+
+
+def test_figures_follow_the_theme(site):
+    """No colour of the palette is left as a fixed colour in a drawing on a page."""
+    seen = 0
+    for page in site:
+        for svg in page.article.select("svg.dl-figure"):
+            seen += 1
+            fixed = re.sub(r"var\([^()]*\)|<image[^>]*>", "", str(svg))
+            assert [color for color in COLORS.values() if color in fixed.lower()] == [], page.name
+    assert seen > 0
+
+
+def test_what_the_pages_need_is_served_by_the_site(site):
+    static = site.folder / "_static"
+    for face in fonts.FACES:
+        assert (static / "fonts" / f"course-serif-{face}.woff").read_bytes()[:4] == b"wOFF"
+    assert "SIL Open Font License" in (static / "fonts" / "LICENSE.txt").read_text("utf-8")
+    assert (static / "mathjax" / "startup.js").is_file()
+    assert list((static / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2").glob("*.woff"))
+
+
+# ------------------------------------------------------------- the repository's address, unset, set
+
+DEMO = """\
+# Demo
+
+{{ clone }}
+
+:::{only} public
+It is public. {{ colab }}
+:::
+:::{only} not public
+It is not public.
+:::
+"""
+
+
+def small_book(folder: Path, address: str) -> Site:
+    """A book of a page and a notebook in the book's own configuration, with this address."""
+    (folder / "chapters").mkdir()
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    config["repository"]["url"] = address
+    config["sphinx"]["local_extensions"]["dlcourse.book.site"] = str(ROOT)
+    (folder / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    toc = {"format": "jb-book", "root": "chapters/demo", "chapters": [{"file": "chapters/cells"}]}
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
+    (folder / "references.bib").touch()
+    for name in ("_static", "_templates"):
+        shutil.copytree(ROOT / "chapters" / name, folder / "chapters" / name)
+    (folder / "chapters" / "demo.md").write_text(DEMO, encoding="utf-8")
+    cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Cells"}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "chapters" / "cells.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    return Site(build(folder, folder))
+
+
+def links(site: Site, name: str) -> str:
+    page = site.pages[site.folder / "chapters" / f"{name}.html"]
+    return " ".join(tag["href"] for tag in page.soup.find_all("a", href=True))
+
+
+def test_without_an_address_nothing_links_to_a_repository(site, tmp_path):
+    assert yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"] == ""
+    assert list(check_site.repository_links(site)) == []
+    small = small_book(tmp_path, "")
+    assert list(check_site.repository_links(small)) == []
+    text = small.pages[small.folder / "chapters" / "demo.html"].article.get_text()
+    assert "It is not public." in text
+    assert "It is public." not in text
+
+
+def test_with_an_address_every_link_appears_and_is_right(tmp_path):
+    small = small_book(tmp_path, "https://github.com/some-one/a-course/")
+    address = "https://github.com/some-one/a-course"
+    for name, file in (("demo", "demo.md"), ("cells", "cells.ipynb")):
+        found = links(small, name).split()
+        assert address in found
+        assert f"{address}/edit/main/chapters/{file}" in found
+        assert any(link.startswith(f"{address}/issues/new") for link in found)
+    colab = (
+        "https://colab.research.google.com/github/some-one/a-course/blob/main/chapters/cells.ipynb"
+    )
+    assert colab in links(small, "cells").split()
+    assert "colab" not in links(small, "demo")
+    text = small.pages[small.folder / "chapters" / "demo.html"].article.get_text()
+    assert f"git clone {address} dlcourse" in text
+    assert f"git+{address}" in text
+    assert "It is not public." not in text
+    assert list(check_site.repository_links(small)) != []
+    assert list(check_site.foreign_requests(small)) == []
+
+
+# ----------------------------------------------------------------------- each check is seen to fail
+
+PAGE = """<!doctype html><html lang="en"><head><title>A page</title>
+<link rel="stylesheet" href="_static/good.css"></head>
+<body><nav><img src="logo.svg" alt=""></nav><article>
+<h1 id="top">Title</h1> <a href="other.html#there">on</a> <a href="https://example.org/">out</a>
+<figure><svg class="dl-figure" role="img" aria-label="A curve that falls" id="f"></svg>
+<figcaption>The loss falls from step to step.</figcaption></figure>
+<div class="cell tag_raises-exception"><div class="cell_output">
+<div class="output traceback">ValueError: it teaches</div></div></div>
+<code>{{ template }} and {role}`x`</code>
+%s</article></body></html>"""
+
+BROKEN = {
+    # what is put into the page: the check that must see it, and what it must say
+    '<a href="missing.html">': ("broken_links", "missing.html, which is not there"),
+    '<a href="other.html#nowhere">': ("broken_links", "does not have"),
+    '<a href="#nowhere">': ("broken_links", "does not have"),
+    '<img src="gone.png" alt="A curve that falls">': ("broken_links", "gone.png"),
+    '<script src="gone.js"></script>': ("broken_links", "gone.js"),
+    '<script src="https://cdn.example/x.js"></script>': ("foreign_requests", "cdn.example"),
+    '<link rel="stylesheet" href="//fonts.example/a.css">': ("foreign_requests", "fonts.example"),
+    '<link rel="preconnect" href="https://fonts.example">': ("foreign_requests", "fonts.example"),
+    '<img src="https://badge.example/x.svg" alt="build is green">': ("foreign_requests", "badge"),
+    '<p style="background: url(https://cdn.example/b.png)">': ("foreign_requests", "b.png"),
+    '<style>@import "https://cdn.example/c.css";</style>': ("foreign_requests", "c.css"),
+    '<script>const THEBE = "https://unpkg.example/t.js"</script>': ("foreign_requests", "unpkg"),
+    '<link rel="stylesheet" href="_static/bad.css">': ("foreign_requests", "cdn.example/font.woff"),
+    '<link rel="stylesheet" href="_static/lost.css">': ("foreign_requests", "lost.woff"),
+    '<link rel="stylesheet" href="_static/nest.css">': (
+        "foreign_requests",
+        "cdn.example/font.woff",
+    ),
+    '<script src="_static/bad.js"></script>': ("foreign_requests", "bad.js: loads"),
+    '<img src="pixels.png">': ("missing_alt", "no alt attribute"),
+    '<img src="pixels.png" alt="">': ("missing_alt", "no alt text in words"),
+    '<img src="pixels.png" alt="pixels.png">': ("missing_alt", "no alt text in words"),
+    "<svg></svg>": ("missing_alt", "no accessible name"),
+    '<svg role="img" aria-label=""></svg>': ("missing_alt", "no accessible name"),
+    '<svg class="dl-figure" role="img" aria-label="Two curves"></svg>': ("missing_captions", "Two"),
+    '<figure><img src="pixels.png" alt="A digit, three"></figure>': ("missing_captions", "digit"),
+    '<div class="cell"><div class="cell_output"><div class="output traceback">NameError: x</div>'
+    "</div></div>": ("tracebacks", "NameError: x"),
+    '<div class="cell"><div class="cell_output"><pre>Traceback (most recent call last):\n'
+    "KeyError: 1</pre></div></div>": ("tracebacks", "KeyError: 1"),
+    '<p id="top">': ("duplicate_ids", "'top' stands 2 times"),
+    "<p>{numref}`fig-one` shows</p>": ("unrendered", "fig-one"),
+    "<p>{{ clone }}</p>": ("unrendered", "clone"),
+    "<p>\n:::{note}\n</p>": ("unrendered", ":::"),
+    '<span class="problematic">`x`_</span>': ("unrendered", "`x`_"),
+    '<a class="btn-source-edit-button" href="x.html">': ("repository_links", "btn-source-edit"),
+    '<a href="https://colab.research.google.com/github/x">': ("repository_links", "colab"),
+}
+
+
+def broken_site(folder: Path, defect: str = "") -> Site:
+    (folder / "_static").mkdir()
+    (folder / "index.html").write_text(PAGE % defect, encoding="utf-8")
+    (folder / "other.html").write_text('<article><p id="there"></p></article>', encoding="utf-8")
+    for name in ("logo.svg", "pixels.png", "_static/good.woff"):
+        (folder / name).touch()
+    files = {
+        "good.css": 'p { background: url("good.woff"), url(data:image/png;base64,x) }',
+        "bad.css": "@font-face { src: url('https://cdn.example/font.woff') }",
+        "lost.css": "@font-face { src: url(lost.woff) }",
+        "nest.css": '@import "bad.css";',
+        "bad.js": 'const m = await import("https://cdn.example/m.mjs")',
+    }
+    for name, text in files.items():
+        (folder / "_static" / name).write_text(text, encoding="utf-8")
+    return Site(folder)
+
+
+ALL_CHECKS = [*check_site.CHECKS, check_site.repository_links]
+
+
+@pytest.mark.parametrize("check", ALL_CHECKS, ids=lambda check: check.__name__)
+def test_a_sound_page_passes(tmp_path, check):
+    assert list(check(broken_site(tmp_path))) == []
+
+
+@pytest.mark.parametrize("defect", BROKEN, ids=range(len(BROKEN)))
+def test_a_broken_page_fails(tmp_path, defect):
+    name, sentence = BROKEN[defect]
+    found = list(getattr(check_site, name)(broken_site(tmp_path, defect)))
+    assert len(found) == 1, found
+    assert sentence in found[0]
+
+
+def test_every_check_is_seen_to_fail():
+    assert {name for name, _ in BROKEN.values()} == {check.__name__ for check in ALL_CHECKS}
+
+
+def test_by_hand_it_exits_with_1_when_something_is_broken(tmp_path, capsys):
+    broken_site(tmp_path, '<p id="top">')
+    assert check_site.main(str(tmp_path)) == 1
+    assert "2 pages, 1 defects" in capsys.readouterr().out
+    (tmp_path / "empty").mkdir()
+    assert check_site.main(str(tmp_path / "empty")) == 1
+
+
+# ------------------------------------------------------------------------------- figures on a page
+
+FIGURE = """<?xml version="1.0"?>
+<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="72pt"
+ height="36pt" viewBox="0 0 72 36"><metadata>made by</metadata>
+<defs><style>*, path {stroke: #0072B2}</style><path id="m1" d="M0 0"/></defs>
+<g id="figure_1"><g id="patch_1"><path d="M0 0" style="fill: #ffffff"/></g>
+<g id="axes_1" clip-path="url(#c1)"><path style="stroke: #d55e00; fill: #123456" d="M1 1"/>
+<use xlink:href="#m1" fill="#6e7781"/><text>#0072b2 &amp; &lt;b&gt;</text></g>
+<clipPath id="c1"/></g></svg>"""
+
+
+def test_a_figure_is_inlined():
+    html = inline_svg(FIGURE, "dl-svg-1", 'Loss "falls" & <rests>')
+    assert html.startswith("<svg ")
+    assert 'role="img"' in html
+    assert 'aria-label="Loss &quot;falls&quot; &amp; &lt;rests&gt;"' in html
+    assert "metadata" not in html
+    assert "patch_1" not in html
+    assert "fill: var(--dl-paper)" not in html  # the sheet of paper is gone
+    assert "stroke: var(--dl-torch); fill: #123456" in html
+    assert 'fill="var(--dl-muted)"' in html
+    assert "#dl-svg-1 *,#dl-svg-1 path{stroke: var(--dl-mini)}" in html
+    assert ">#0072b2 &amp; &lt;b&gt;</text>" in html  # text is text, whatever it looks like
+    assert 'style="width: 96px"' in html
+    assert 'width="72pt"' not in html
+
+
+def test_ids_of_two_figures_do_not_clash():
+    def ids(html):
+        return set(re.findall(r' id="([^"]+)"', html))
+
+    one, two = (inline_svg(FIGURE, prefix, "Two words") for prefix in ("a", "b"))
+    assert ids(one) == {"a", "a-m1", "a-c1"}  # what nothing refers to is dropped
+    assert not ids(one) & ids(two)
+    assert 'href="#a-m1"' in one
+    assert "url(#a-c1)" in one
+
+
+def test_a_drawing_in_displayed_html_keeps_its_own_name():
+    html = (
+        '<p>See</p><svg role="img" aria-label="x to y"><path id="p" stroke="var(--dl-ink, #1f2328)"'
+    )
+    html += '/><path marker-end="url(#p)"/></svg><svg role="img"><title>Two</title></svg>'
+    found = inline_svgs_of_html(html, "h")
+    assert 'aria-label="x to y"' in found
+    assert "<title>Two</title>" in found
+    assert 'id="h-1-p"' in found
+    assert "url(#h-1-p)" in found
+    assert "var(--dl-ink, #1f2328)" in found
+    assert found.startswith("<p>See</p><svg")
+
+
+def test_what_is_no_svg_is_refused():
+    with pytest.raises(ValueError, match="not a well-formed SVG"):
+        inline_svg("<svg><g></svg>", "a", "Two words")
+
+
+def test_only_whole_colours_of_the_palette_change():
+    assert follow_theme("#0072b2 #0072B2; #0072b2ff #0072b3") == (
+        "var(--dl-mini) var(--dl-mini); #0072b2ff #0072b3"
+    )
+    assert {name for name in COLORS if name != "hand"} == {
+        re.fullmatch(r"var\(--dl-(\w+)\)", follow_theme(color))[1] for color in COLORS.values()
+    }
+
+
+def test_the_style_sheet_has_every_colour_of_the_palette():
+    css = (ROOT / "chapters" / "_static" / "book.css").read_text("utf-8")
+    for name in COLORS:
+        assert re.search(rf"--dl-{name}: light-dark\(#[0-9a-f]{{6}}, #[0-9a-f]{{6}}\);", css), name
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_text_has_a_contrast_of_at_least_four_and_a_half(theme):
+    """WCAG 2.1, AA, for each colour of text on the surfaces it stands on."""
+    css = (ROOT / "chapters" / "_static" / "book.css").read_text("utf-8")
+    pairs = re.findall(r"--dl-([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", css)
+    color = {name: both[theme] for name, *both in pairs}
+    on_paper = set(color) - {"paper", "surface", "line", "line-strong", "grid", "sky"}
+    on_surface = {name for name in color if name.startswith("code-")} | {"ink", "text-soft"}
+    for surface, inks in (("paper", on_paper), ("surface", on_surface)):
+        for ink in inks:
+            high, low = sorted((luminance(color[ink]), luminance(color[surface])), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, surface)
+
+
+# -------------------------------------------------------------------------- which engine, which run
+
+
+def test_a_cell_is_marked_by_the_engine_it_names():
+    known = {}
+    assert (
+        engines("import torch\nfrom dlcourse import mini, plots\nfrom torch import nn", known) == []
+    )
+    assert engines("%matplotlib inline\nx = torch.ones(3)", known) == ["torch"]
+    assert engines("layer = nn.Linear(2, 3)", known) == ["torch"]
+    assert engines("for lib in (mini, torch):\n    print(lib)", known) == ["mini", "torch"]
+    assert engines("plots.curves({'mini': losses})", known) == []
+    assert engines("from dlcourse.mini import nn\nnn.Linear(2, 3)", known) == ["mini"]
+    assert engines("this is not Python", known) == []
+
+
+@pytest.fixture
+def results(tmp_path):
+    record = {"figures": {"accuracy": 0.99615, "losses": [2.3, 0.1]}, "command": "python -m x"}
+    (tmp_path / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    return tmp_path
+
+
+def test_a_recorded_number_is_looked_up(results):
+    assert records.lookup(results, "run:figures.accuracy|.2%") == "99.61%"
+    assert records.lookup(results, "run:figures.losses.1") == "0.1"
+    assert records.lookup(results, "run:command") == "python -m x"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("walk:figures.accuracy", "no recorded run 'walk'"),
+        ("run:figures.recall", "has no 'figures.recall'"),
+        ("run:figures.losses.7", "has no 'figures.losses.7'"),
+        ("run:figures", "is not one value"),
+        ("run:command|.2%", "format"),
+    ],
+)
+def test_a_number_that_was_not_recorded_is_an_error(results, text, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        records.lookup(results, text)
+
+
+def test_exempt_cells_are_listed_with_their_reasons(tmp_path):
+    (tmp_path / "chapters").mkdir()
+    cells = [
+        {"cell_type": "code", "metadata": {}},
+        {
+            "cell_type": "code",
+            "metadata": {"tags": ["nbval-ignore-output"], "dlcourse": {"exempt": "a clock"}},
+        },
+    ]
+    (tmp_path / "chapters" / "a.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    assert records.exempt_cells(tmp_path) == [("chapters/a.ipynb", 2, "a clock")]
