@@ -19,7 +19,7 @@ import zlib
 from pathlib import Path
 
 from dlcourse import datasets
-from dlcourse.datasets import embedded, full
+from dlcourse.datasets import embedded, full, handwriting
 
 import numpy as np
 import pytest
@@ -463,6 +463,29 @@ def test_a_photograph_of_a_digit_becomes_that_digit(some):
     assert apart.mean() > 40
 
 
+def test_dust_is_weighed_in_pixels_not_in_cells_of_the_coarse_grid():
+    mask = np.zeros((500, 500), bool)
+    mask[100:200, 300:310] = True  # 1000 pixels
+    mask[100:104, 200:204] = True  # 16, across four cells
+    mask[300:308, 300:308] = True  # 64: a part of the digit
+    without = mask.copy()
+    without[100:104, 200:204] = False
+    assert np.array_equal(handwriting._without_specks(mask), without)
+
+
+def test_parts_of_a_stroke_that_wind_belong_together():
+    spiral = np.zeros((41, 41), bool)
+    for i in range(0, 20, 4):
+        spiral[i : 41 - i, i] = spiral[40 - i, i : 41 - i] = spiral[i : 41 - i, 40 - i] = True
+        spiral[i, i + 4 : 41 - i] = spiral[i : i + 5, i + 4] = True
+    labels = handwriting._components(spiral)
+    assert len(np.unique(labels[spiral])) == 1
+    assert not labels[~spiral].any()
+    apart = np.eye(6, dtype=bool)[::-1]
+    apart[2:4] = False  # one diagonal, cut in two
+    assert len(np.unique(handwriting._components(apart))) == 3
+
+
 def test_dust_light_and_place_do_not_matter(some):
     digits, found = some
     for digit, image in zip(digits[:10], found, strict=False):
@@ -659,3 +682,39 @@ def test_what_is_no_drawing_is_refused(strokes, sentence):
 def test_a_pen_must_fit(width):
     with pytest.raises(ValueError, match="width must be above 0 and at most 10 pixels"):
         datasets.strokes_to_image(FOUR, width)
+
+
+# ------------------------------------------------------------------------------- the pad
+
+
+def test_the_drawing_pad_is_one_piece_of_html_in_the_colours_of_the_book():
+    from html.parser import HTMLParser
+
+    from dlcourse.plots.colors import COLORS
+
+    opened, balance = [], []
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            opened.append((tag, dict(attributes)))
+            balance.append(tag)
+
+        def handle_endtag(self, tag):
+            assert balance.pop() == tag
+
+    html = datasets.DrawingPad()._repr_html_()
+    Parser().feed(html)
+    assert balance == []
+    assert [tag for tag, _ in opened] == ["div", "canvas", "textarea", "button"]
+    # Several pads may stand on one page, nothing is fetched, and a screen reader finds names.
+    assert not [attributes for _, attributes in opened if "id" in attributes]
+    assert "http" not in html
+    assert all("aria-label" in attributes for _, attributes in opened[1:3])
+    for name, colour in re.findall(r"var\(--dl-(\w+), (#\w+)\)", html):
+        assert COLORS[name] == colour
+    assert len(re.findall(r"#[0-9a-f]{6}", html)) == len(re.findall(r"var\(--dl-", html)) == 3
+
+
+def test_what_the_drawing_pad_writes_can_be_drawn():
+    image = datasets.strokes_to_image("[[[60,50],[200,50],[120,230]],[[80,140],[180,140]]]")
+    assert_in_mnist_form(image)

@@ -3,14 +3,17 @@
 embedded.py     sets that come with the course and are always there
 full.py         the full sets, through torchvision, when they can be had
 handwriting.py  new digits, photographed or drawn, in MNIST's form
+pad.py          a sheet in the notebook to draw them on
 """
 
 from dlcourse.datasets.embedded import DataError, digits, embedded_path
 from dlcourse.datasets.full import FallbackWarning, cache_folder, mnist
 from dlcourse.datasets.handwriting import load_digit_image, strokes_to_image
+from dlcourse.datasets.pad import DrawingPad
 
 __all__ = [
     "DataError",
+    "DrawingPad",
     "FallbackWarning",
     "cache_folder",
     "digits",
