@@ -1,7 +1,7 @@
 """Train, evaluate and save PyTorch models: the loop of every chapter, written once.
 
-There are no callbacks and no hidden state: :func:`fit` is one loop that can be read in a minute, and what a chapter
-needs beyond it, it writes itself.  ``training_loop`` is the chapter that builds this file up.
+There are no callbacks and no hidden state: `fit` is one loop that can be read in a minute, and what
+a chapter needs beyond it, it writes itself.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class CheckpointError(RuntimeError):
     """A checkpoint is damaged, is none, or does not belong to this model."""
 
 
-# ---- chance ----------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------- chance
 
 
 def seed_everything(seed: int) -> None:
-    """Seed the global generators of Python, NumPy and torch (every device) with ``seed`` (0 to 2**32 - 1).
+    """Seed the global generators of Python, NumPy and torch (every device): 0 to 2**32 - 1.
 
-    Shuffling is better given its own generator, ``DataLoader(..., generator=torch.Generator().manual_seed(seed))``:
+    Give shuffling its own generator, `DataLoader(..., generator=torch.Generator().manual_seed(0))`:
     then the order of the batches does not depend on what else has drawn random numbers.
     """
     if not 0 <= seed < 2**32:
@@ -47,7 +47,7 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-# ---- measuring -------------------------------------------------------------------------------------------------------
+# ---------------------------------------------------------------------------------------- measuring
 
 
 def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -57,10 +57,10 @@ def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 @contextlib.contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """In here the model is in ``eval()`` mode and records no graph; afterwards every part is as it was.
+    """In here the model is in `eval()` mode and records no graph; after it, all is as it was.
 
-    So is torch's global generator: a DataLoader draws from it each time it is started, and without this a run that is
-    measured more often would train differently.
+    So is torch's global generator: a DataLoader draws from it each time it is started, and without
+    this a run that is measured more often would train differently.
     """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
@@ -84,7 +84,8 @@ def predict(
     outputs, targets = [], []
     with evaluating(model), _autocast(device, autocast):
         for batch_inputs, batch_targets in loader:
-            outputs.append(model(batch_inputs.to(device)).float().cpu())
+            output = model(batch_inputs.to(device)).cpu()
+            outputs.append(output.float() if autocast else output)
             targets.append(batch_targets)
     if not outputs:
         raise ValueError("the loader has no batch: there is nothing to predict")
@@ -100,10 +101,10 @@ def evaluate(
     device: torch.device | str | None = None,
     autocast: torch.dtype | None = None,
 ) -> dict[str, float]:
-    """``{"loss": ..., name: ...}``: the loss and the metrics over a loader, each batch weighted by its size.
+    """`{"loss": ..., name: ...}`: loss and metrics over a loader, each batch weighted by its size.
 
-    ``loss_fn(outputs, targets)`` and each ``metrics[name](outputs, targets)`` return the mean over a batch as a
-    0-dimensional tensor.  The model is left in the mode it came in.
+    `loss_fn(outputs, targets)` and each `metrics[name](outputs, targets)` return the mean over a
+    batch as a 0-dimensional tensor.  The model is left in the mode it came in.
     """
     measures = {"loss": loss_fn, **(metrics or {})}
     device = _place(model, device)
@@ -113,24 +114,26 @@ def evaluate(
             inputs, targets = inputs.to(device), targets.to(device)
             with _autocast(device, autocast):
                 outputs = model(inputs)
+            outputs = outputs.float() if autocast else outputs
             for name, measure in measures.items():
-                sums[name] += measure(outputs.float(), targets).item() * len(inputs)
+                sums[name] += measure(outputs, targets).item() * len(inputs)
             count += len(inputs)
     if count == 0:
         raise ValueError("the loader has no batch: there is nothing to evaluate")
     return {name: total / count for name, total in sums.items()}
 
 
-# ---- training --------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------- training
 
 
 @dataclass
 class History:
     """What a training run measured.
 
-    ``step_loss`` and ``lr`` have one entry a step (batch); ``train_loss``, ``seconds`` and the lists in ``valid`` one an
-    epoch.  ``train_loss`` is the mean over the epoch's examples *while* the model was changing, so it may lie above the
-    validation loss.  ``valid`` holds ``"loss"`` and the metrics, measured at the end of each epoch.
+    `step_loss` and `lr` have one entry a step (batch); `train_loss`, `seconds` and the lists in
+    `valid` one an epoch.  `train_loss` is the mean over the epoch's examples *while* the model was
+    changing, so it may lie above the validation loss.  `valid` holds `"loss"` and the metrics,
+    measured at the end of each epoch.
     """
 
     step_loss: list[float] = field(default_factory=list)
@@ -163,23 +166,24 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> History:
-    """Train ``model`` for ``epochs`` passes over ``train_loader``, a loader of ``(inputs, targets)``.
+    """Train `model` for `epochs` passes over `train_loader`, a loader of `(inputs, targets)`.
 
     Args:
-        loss_fn: ``loss_fn(outputs, targets)``, the mean over the batch.
-        scheduler: stepped after **every step**, so its length is ``epochs * len(train_loader)``.
-        valid_loader, metrics: measured after every epoch, see :func:`evaluate`.
+        loss_fn: `loss_fn(outputs, targets)`, the mean over the batch.
+        scheduler: stepped after **every step**, so its length is `epochs * len(train_loader)`.
+        valid_loader, metrics: measured after every epoch, see `evaluate`.
         augment: applied to the inputs of each training batch, on the device.
-        autocast: run the model in this dtype where that is safe, e.g. ``torch.bfloat16``.
+        autocast: run the model in this dtype where that is safe, e.g. `torch.bfloat16`.
         device: where to train; by default where the model's parameters are.
-        checkpoint: a file written after every epoch.  With ``resume=True`` and the file there, training goes on behind
-            the last whole epoch exactly as if it had never stopped.  For that, randomness must come from torch's global
-            generator or from ``train_loader.generator``: their states are in the file.
-        settings: plain data kept in the checkpoint; resuming with different settings is refused.
-        progress: show a progress bar (tqdm; ``TQDM_DISABLE=1`` in the environment hides it too).
+        checkpoint: a file written after every epoch.  With `resume=True` and the file there,
+            training goes on behind the last whole epoch exactly as if it had never stopped.  For
+            that, chance must come from torch's global generator or from `train_loader.generator`:
+            their states are in the file.
+        settings: plain data kept in the checkpoint; resuming with different ones is refused.
+        progress: show a progress bar (tqdm; `TQDM_DISABLE=1` in the environment hides it too).
 
     Raises:
-        FloatingPointError: the loss became infinite or not a number; the model is left as it was then.
+        FloatingPointError: the loss became infinite or not a number; the weights are those before.
         CheckpointError: the checkpoint cannot be resumed from.
     """
     if len(train_loader) == 0:
@@ -194,9 +198,8 @@ def fit(
     spent = history.seconds[-1] if history.seconds else 0.0
     start = time.perf_counter()
 
-    with _progress_bar(
-        history.epochs * len(train_loader), epochs * len(train_loader), progress
-    ) as bar:
+    steps = len(train_loader)
+    with _progress_bar(history.epochs * steps, epochs * steps, progress) as bar:
         for epoch in range(history.epochs, epochs):
             bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
             model.train()
@@ -208,28 +211,21 @@ def fit(
                 with _autocast(device, autocast):
                     outputs = model(inputs)
                 loss = loss_fn(outputs.float() if autocast else outputs, targets)
-                value = loss.item()
-                if not math.isfinite(value):
-                    raise FloatingPointError(
-                        f"the loss became {value} in epoch {epoch + 1}, step {len(history.step_loss) + 1}: "
-                        "try a smaller learning rate, and look for infinities in the inputs"
-                    )
+                history.step_loss.append(_finite(loss.item(), epoch))
+                history.lr.append(float(optimizer.param_groups[0]["lr"]))
                 optimizer.zero_grad()
                 loss.backward()
-                history.step_loss.append(value)
-                history.lr.append(float(optimizer.param_groups[0]["lr"]))
                 optimizer.step()
                 if scheduler is not None:
                     scheduler.step()
-                total, count = total + value * len(inputs), count + len(inputs)
-                bar.set_postfix(loss=f"{value:.3f}", refresh=False)
+                total, count = total + loss.item() * len(inputs), count + len(inputs)
+                bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
                 bar.update()
 
             history.train_loss.append(total / count)
             if valid_loader is not None:
-                for name, value in evaluate(
-                    model, valid_loader, loss_fn, metrics, autocast=autocast
-                ).items():
+                found = evaluate(model, valid_loader, loss_fn, metrics, autocast=autocast)
+                for name, value in found.items():
                     history.valid.setdefault(name, []).append(value)
             history.seconds.append(spent + time.perf_counter() - start)
             if checkpoint is not None:
@@ -239,7 +235,7 @@ def fit(
 
 @dataclass
 class _Run:
-    """Everything whose state decides how a run goes on: what a checkpoint of :func:`fit` holds."""
+    """Everything whose state decides how a run goes on: what a checkpoint of `fit` holds."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -284,14 +280,14 @@ class _Run:
         return History(**found["history"])
 
 
-# ---- keeping ---------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------ keeping
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[Any]:
-    """Open a temporary file beside ``path`` that takes its place when all is written, and not before.
+    """Open a temporary file beside `path` that takes its place when all is written, and not before.
 
-    If anything fails (an interruption, a full disk), the file that was at ``path`` stays as it was.
+    If anything fails (an interruption, a full disk), the file that was at `path` stays as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -317,8 +313,10 @@ def save_checkpoint(
     scheduler: LRScheduler | None = None,
     **extra: Any,
 ) -> None:
-    """Write the states of model, optimizer and scheduler, and ``extra`` plain data (numbers, strings, lists, dicts,
-    tensors), to ``path``, atomically.  Read it back with :func:`load_checkpoint`."""
+    """Write the states of model, optimizer and scheduler to `path`, atomically.
+
+    `extra` is plain data: numbers, strings, lists, dicts, tensors.  `load_checkpoint` reads it.
+    """
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
     states = {name: part.state_dict() for name, part in parts.items() if part is not None}
     with atomic_write(path) as file:
@@ -335,8 +333,8 @@ def load_checkpoint(
 ) -> dict[str, Any]:
     """Read a checkpoint, load what is in it into the given parts, and return all of it.
 
-    ``torch.load(weights_only=True)`` reads it: tensors and plain data, no code, so a checkpoint from a stranger can be
-    wrong but cannot run anything.  The parts are changed only when everything fits.
+    `torch.load(weights_only=True)` reads it: tensors and plain data, no code, so a checkpoint from
+    a stranger can be wrong but cannot run anything.  The parts are changed only if all of it fits.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -373,21 +371,20 @@ def load_checkpoint(
 
 
 def _check_fits(model: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Raise if names or shapes differ, *before* anything is copied: torch copies what fits and then raises."""
+    """Raise if names or shapes differ *before* anything is copied: torch copies what fits first."""
     mine = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     theirs = {name: tuple(value.shape) for name, value in state.items()}
-    for name in [*mine, *(name for name in theirs if name not in mine)]:
+    for name in mine | theirs:  # in the model's order
         if mine.get(name) != theirs.get(name):
-            here, there = (
-                f"shape {shapes[name]}" if name in shapes else "nothing"
-                for shapes in (mine, theirs)
-            )
+            there = f"shape {theirs[name]}" if name in theirs else "nothing"
+            here = f"shape {mine[name]}" if name in mine else "nothing"
             raise CheckpointError(
-                f"{path} does not fit this {type(model).__name__}: {name} is {there} in the file and {here} in the model"
+                f"{path} does not fit this {type(model).__name__}: {name} is {there} in the file "
+                f"and {here} in the model"
             )
 
 
-# ---- small print -----------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------- small print
 
 
 def _place(model: nn.Module, device: torch.device | str | None) -> torch.device:
@@ -400,6 +397,15 @@ def _place(model: nn.Module, device: torch.device | str | None) -> torch.device:
 
 def _autocast(device: torch.device, dtype: torch.dtype | None) -> torch.autocast:
     return torch.autocast(device.type, dtype, enabled=dtype is not None)
+
+
+def _finite(loss: float, epoch: int) -> float:
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss became {loss} in epoch {epoch + 1}: try a smaller learning rate, and look "
+            "for infinities in the inputs"
+        )
+    return loss
 
 
 def _progress_bar(done: int, total: int, show: bool) -> Any:

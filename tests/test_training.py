@@ -1,4 +1,4 @@
-"""dlcourse.training: the loop, measuring, resuming bit for bit, and files that survive every accident."""
+"""dlcourse.training: the loop, measuring, resuming bit for bit, files that survive accidents."""
 
 import errno
 import functools
@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402
-from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
 from dlcourse import training  # noqa: E402
 from dlcourse.training import (  # noqa: E402
@@ -28,6 +25,9 @@ from dlcourse.training import (  # noqa: E402
     seed_everything,
 )
 
+from torch import nn  # noqa: E402
+from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
+
 fit = functools.partial(training.fit, progress=False)
 
 
@@ -38,7 +38,7 @@ def make_data(n=23, seed=0):
 
 
 def make_run(seed=0, epochs=4):
-    """Model (with dropout and batch norm), loader, optimizer, scheduler: everything that has a state."""
+    """Model (with dropout, batch norm), loader, optimizer, scheduler: all that has a state."""
     seed_everything(seed)
     model = nn.Sequential(
         nn.Linear(5, 7), nn.BatchNorm1d(7), nn.ReLU(), nn.Dropout(0.5), nn.Linear(7, 2)
@@ -155,7 +155,7 @@ def test_autocast_reaches_the_model_and_not_the_loss():
 def test_a_loss_that_is_not_finite_stops_with_advice():
     model = nn.Linear(5, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e30)
-    with pytest.raises(FloatingPointError, match=r"epoch 1, step \d+: try a smaller learning rate"):
+    with pytest.raises(FloatingPointError, match=r"in epoch 1: try a smaller learning rate"):
         fit(model, DataLoader(make_data(), 4), lambda o, t: (o**2).mean(), optimizer, epochs=1)
 
 
@@ -269,6 +269,14 @@ def test_modes_return_after_an_error_too():
     assert model.training
 
 
+def test_measuring_keeps_double_precision():
+    x = torch.randn(6, 2, dtype=torch.float64)
+    loader = DataLoader(TensorDataset(x, torch.zeros(6, dtype=torch.long)), 4)
+    assert torch.equal(predict(nn.Identity(), loader)[0], x)
+    loss = evaluate(nn.Identity(), loader, lambda outputs, _: outputs.mean())["loss"]
+    assert loss == pytest.approx(x.mean().item(), rel=1e-12)
+
+
 def test_predict_keeps_the_loaders_order():
     data = make_data()
     outputs, targets = predict(nn.Identity(), DataLoader(data, 4))
@@ -341,7 +349,7 @@ def test_each_state_in_the_checkpoint_is_needed(tmp_path, forgotten):
     path = tmp_path / "run.pt"
     fitted(path, 2)
     found = load_checkpoint(path)
-    model, loader, optimizer, scheduler = make_run()
+    _, _, optimizer, scheduler = make_run()
     if forgotten in ("torch", "loader"):
         found["chance"][forgotten] = torch.Generator().manual_seed(99).get_state()
     else:
@@ -448,10 +456,14 @@ def test_an_interrupted_write_keeps_the_old_file(tmp_path, monkeypatch, accident
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 def test_a_disk_that_is_really_full_is_an_error():
-    """What the accident above imitates: torch.save into a full file system raises, it does not pass over it."""
-    with pytest.raises((OSError, RuntimeError)), open("/dev/full", "wb") as file:
+    """What the accident above imitates: torch.save to a full disk raises."""
+    with pytest.raises((OSError, RuntimeError)):
+        save_to("/dev/full")
+
+
+def save_to(path):
+    with open(path, "wb") as file:
         torch.save({"x": torch.zeros(10_000)}, file)
-        file.flush()
 
 
 def test_atomic_write_of_text(tmp_path):

@@ -8,9 +8,11 @@ evaluation.
 from __future__ import annotations
 
 import argparse
+import base64
 import math
 import os
 import sys
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -62,6 +64,10 @@ def hold_out(data: TensorDataset, count: int) -> tuple[TensorDataset, TensorData
         TensorDataset(inputs[:-count], labels[:-count]),
         TensorDataset(inputs[-count:], labels[-count:]),
     )
+
+
+# A record holds the images that were misread, so it says whose they are.
+IMAGES_FROM = "MNIST, LeCun, Cortes and Burges, CC BY-SA 3.0; see data/README.md"
 
 
 class RandomAffine:
@@ -246,8 +252,9 @@ def confusion_matrix(
     return torch.bincount(labels * classes + guesses, minlength=classes**2).view(classes, classes)
 
 
-def summary(probability: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]:
-    """Accuracy, confusion matrix and every error with its probabilities, as plain data."""
+def summary(probability: torch.Tensor, data: TensorDataset) -> dict[str, Any]:
+    """Accuracy, confusion matrix and every error with probabilities and image, as plain data."""
+    images, labels = data.tensors
     guesses = probability.argmax(dim=1)
     wrong = (guesses != labels).nonzero().flatten().tolist()
     return {
@@ -260,10 +267,22 @@ def summary(probability: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]:
                 "label": labels[i].item(),
                 "guess": guesses[i].item(),
                 "probabilities": [round(p, 4) for p in probability[i].tolist()],
+                "image": _pack(images[i]),
             }
             for i in wrong
         ],
     }
+
+
+def _pack(image: torch.Tensor) -> str:
+    """A (1, 28, 28) image in [0, 1] as text; `unpack` brings it back as uint8."""
+    pixels = (image * 255).round().to(torch.uint8).numpy()
+    return base64.b64encode(zlib.compress(pixels.tobytes(), 9)).decode()
+
+
+def unpack(text: str) -> np.ndarray:
+    """The image (28, 28), uint8, of an error in a record."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(28, 28)
 
 
 # -------------------------------------------------------------------------------------- the program
@@ -349,9 +368,8 @@ def _train_once(args: argparse.Namespace) -> int:
 
     # Only now is the test set looked at, and only once.
     judge = load(args.data, train=False) if judge is None else judge
-    labels = judge.tensors[1]
-    once = summary(probabilities(model, judge, **run), labels)
-    nine = summary(probabilities(model, judge, looks=NINE_LOOKS, **run), labels)
+    once = summary(probabilities(model, judge, **run), judge)
+    nine = summary(probabilities(model, judge, looks=NINE_LOOKS, **run), judge)
     record = {
         **circumstances(device),
         "seed": args.seed,
@@ -364,8 +382,9 @@ def _train_once(args: argparse.Namespace) -> int:
         "train_loss": [round(value, 4) for value in history.train_loss],
         "valid": {key: [round(v, 4) for v in values] for key, values in history.valid.items()},
         "accuracy_with_nine_looks": nine["accuracy"],
+        "errors_with_nine_looks": [error["index"] for error in nine["errors"]],
         **once,
-        "errors_with_nine_looks": nine["errors"],
+        "images_from": IMAGES_FROM,
     }
     save_checkpoint(out.with_suffix(".model.pt"), model=model, recipe=asdict(recipe))
     write_record(out, record)
@@ -394,7 +413,7 @@ def _ablate(args: argparse.Namespace) -> int:
                 model = build(recipe)
                 try:
                     train(model, recipe, data, seed=seed)
-                    right = summary(probabilities(model, judge), judge.tensors[1])["accuracy"]
+                    right = summary(probabilities(model, judge), judge)["accuracy"]
                 except FloatingPointError:  # the loss left all bounds: recorded as what it is
                     right = None
                 accuracies[name].append(right)
