@@ -114,7 +114,9 @@ def test_fits_the_column(make):
 
 def test_the_same_bytes_in_another_process_and_with_other_settings(tmp_path):
     """A reader's matplotlibrc changes nothing, and neither does the order of a set."""
-    (tmp_path / "matplotlibrc").write_text("font.size: 30\nlines.linewidth: 9\naxes.grid: False\n")
+    (tmp_path / "matplotlibrc").write_text(
+        "font.size: 30\naxes.labelpad: 40\nxtick.major.size: 20\n"
+    )
     code = (
         "import hashlib; from dlcourse import plots; plots.use_style()\n"
         "svg = plots.to_svg(plots.curves({'mini': [3, 2, 1], 'torch': [3, 2, 1]}))\n"
@@ -129,6 +131,15 @@ def test_the_same_bytes_in_another_process_and_with_other_settings(tmp_path):
         for env in (path, path | others)
     }
     assert len(results) == 1
+
+
+def test_the_same_bytes_without_the_style():
+    def draw():
+        with mpl.rc_context(mpl.rcParamsDefault):
+            return plots.to_svg(plots.curves({"mini": [3, 2, 1]}))
+
+    assert draw() == draw()
+    assert "<text" in draw()
 
 
 def test_a_notebook_shows_the_same_svg():
