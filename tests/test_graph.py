@@ -91,8 +91,32 @@ def several_roots(T):
     return {"y": y, "z": y.sum(), "x itself": x}, {"x": x}
 
 
+def lenet(T):
+    nn, F = T.nn, T.nn.functional
+
+    class LeNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1, self.conv2 = nn.Conv2d(1, 6, 5, padding=2), nn.Conv2d(6, 16, 5)
+            self.fc1, self.fc2, self.fc3 = (
+                nn.Linear(400, 120),
+                nn.Linear(120, 84),
+                nn.Linear(84, 10),
+            )
+
+        def forward(self, x):
+            x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+            x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+            return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x.flatten(1))))))
+
+    T.manual_seed(0)
+    model = LeNet()
+    logits = model(T.ones(2, 1, 28, 28))
+    return {"loss": F.cross_entropy(logits, T.tensor([1, 2]))}, model
+
+
 GRAPHS = [product_sum, diamond, rosenbrock, network, residual, recurrent, custom_function]
-GRAPHS += [several_roots]
+GRAPHS += [several_roots, lenet]
 # Not in this list: second_derivative, for the two engines write their backwards differently.
 BUILD = pytest.mark.parametrize("build", GRAPHS, ids=lambda f: f.__name__)
 
