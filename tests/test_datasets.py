@@ -12,9 +12,11 @@ import importlib.util
 import io
 import json
 import re
+import shutil
 import socket
 import struct
 import threading
+import types
 import zlib
 from pathlib import Path
 
@@ -97,9 +99,7 @@ def test_every_source_has_its_licence_beside_it():
 
 
 def test_the_rebuild_packs_the_same_arrays_into_the_same_bytes():
-    spec = importlib.util.spec_from_file_location("data_build", ROOT / "data" / "build.py")
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
+    build = load(ROOT / "data" / "build.py")
     shipped = datasets.embedded_path("mnist_5k.npz").read_bytes()
     with np.load(io.BytesIO(shipped)) as archive:
         arrays = dict(archive)
@@ -130,14 +130,22 @@ def test_a_missing_file_is_one_clear_error(tmp_path, monkeypatch):
         datasets.digits()
 
 
-def test_an_installed_package_reads_the_data_inside_it(tmp_path, monkeypatch):
-    inside, beside = tmp_path / "dlcourse" / "data", tmp_path / "data"
-    for folder in (inside, beside):
-        folder.mkdir(parents=True)
-    (beside / "mnist_5k.npz").write_bytes(b"of some other project")
-    (inside / "mnist_5k.npz").write_bytes(datasets.embedded_path("mnist_5k.npz").read_bytes())
-    monkeypatch.setattr(embedded, "_FOLDERS", (inside, beside))
-    assert len(datasets.digits()[0]) == 4000
+def test_an_installed_package_reads_the_data_inside_it(tmp_path):
+    """As pip lays it out: dlcourse/data in site-packages, where a folder `data` may be anybody's."""
+    for folder in ("dlcourse/datasets", "dlcourse/data", "data"):
+        (tmp_path / folder).mkdir(parents=True)
+    module = shutil.copy(embedded.__file__, tmp_path / "dlcourse" / "datasets")
+    shutil.copy(datasets.embedded_path("mnist_5k.npz"), tmp_path / "dlcourse" / "data")
+    (tmp_path / "data" / "mnist_5k.npz").write_bytes(b"of some other project")
+    assert len(load(module).digits()[0]) == 4000
+
+
+def load(path) -> types.ModuleType:
+    """The module in a file that is not on the path."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 # ------------------------------------------------------------------------------- full MNIST
@@ -264,11 +272,14 @@ def test_a_dead_mirror_is_passed_over(host, tmp_path, monkeypatch):
 
 def test_a_silent_host_is_not_waited_for_for_ever(host, tmp_path, monkeypatch):
     before = socket.getdefaulttimeout()
+    asked, ask = [], socket.setdefaulttimeout
+    monkeypatch.setattr(socket, "setdefaulttimeout", lambda s: (asked.append(s), ask(s)))
     monkeypatch.setattr(full, "TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [url])
         assert_falls_back(tmp_path, r"failed: .*timed out")
+    assert asked == [0.1, before] * 2
     assert socket.getdefaulttimeout() == before
     assert files_below(tmp_path) == []
 
