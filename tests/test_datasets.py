@@ -131,7 +131,7 @@ def test_a_missing_file_is_one_clear_error(tmp_path, monkeypatch):
 
 
 def test_an_installed_package_reads_the_data_inside_it(tmp_path):
-    """As pip lays it out: dlcourse/data in site-packages, where a folder `data` may be anybody's."""
+    """As pip lays it out: dlcourse/data, where a `data` beside dlcourse may be anybody's."""
     for folder in ("dlcourse/datasets", "dlcourse/data", "data"):
         (tmp_path / folder).mkdir(parents=True)
     module = shutil.copy(embedded.__file__, tmp_path / "dlcourse" / "datasets")
