@@ -372,9 +372,9 @@ def test_solution_prints_source_and_reasoning(sample, capsys):
     assert capsys.readouterr().out.startswith("diamond = 4.0")
 
 
-def test_html_shows_code_and_escapes_the_rest():
-    page = _core.Verdict("a.b", "wrong", "`x < y` & <script>")._repr_html_()
-    assert "x &lt; y</code> &amp; &lt;script&gt;" in page
+def test_html_shows_code_and_stress_and_escapes_the_rest():
+    page = _core.Verdict("a.b", "wrong", "`x *y* < z` & *every* <script> 2 * 3 * 4")._repr_html_()
+    assert "x *y* &lt; z</code> &amp; <em>every</em> &lt;script&gt; 2 * 3 * 4</p>" in page
     assert 'role="status"' in page
 
 

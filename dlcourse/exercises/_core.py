@@ -43,7 +43,7 @@ STATES = {
 class Verdict:
     """The answer of a check: as text, and as HTML in a notebook.
 
-    state: "right", "wrong" or "not yet"; message: sentences, code in `backticks`;
+    state: "right", "wrong" or "not yet"; message: sentences, with `code` and *stress*;
     error: the exception that neither the reader's answer nor the check expected, for authors.
     """
 
@@ -80,8 +80,11 @@ class Solution:
 
 
 def _paragraphs(text: str) -> str:
-    code = r'<code style="white-space: pre-wrap">\1</code>'
-    lines = re.sub(r"`([^`\n]+)`", code, html.escape(text, quote=False)).split("\n")
+    """Lines as paragraphs, `code` as code, *stress* as stress."""
+    parts = re.split(r"`([^`\n]+)`", html.escape(text, quote=False))  # every other one is code
+    parts[::2] = [re.sub(r"(?<!\w)\*(\w[^*\n]*)\*(?!\w)", r"<em>\1</em>", p) for p in parts[::2]]
+    parts[1::2] = [f'<code style="white-space: pre-wrap">{code}</code>' for code in parts[1::2]]
+    lines = "".join(parts).split("\n")
     return "".join(f'<p style="margin: 0.2em 0 0">{line}</p>' for line in lines)
 
 
