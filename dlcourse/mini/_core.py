@@ -43,7 +43,7 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_data", "_grad", "_grad_fn", "_hooks", "_output_nr",
-                 "_requires_grad", "_writes", "_view")  # fmt: skip
+                 "_requires_grad", "_view", "_writes")  # fmt: skip
     __array_priority__ = 1000  # ndarray * Tensor asks Tensor first
 
     def __init__(self, data, requires_grad=False):
@@ -53,6 +53,8 @@ class Tensor:
         self._output_nr = 0
         self._writes = None if grad_mode.inference else [0]
         if requires_grad:
+            if self._data.dtype.kind != "f":
+                raise RuntimeError(_errors.NOT_FLOATING_POINT)
             self.requires_grad = True
 
     # -- state -------------------------------------------------------------------------------------

@@ -62,16 +62,20 @@ _C_TYPES = {
 bool_ = dtype("bool", "bool", 0)
 uint8 = dtype("uint8", "uint8", 1)
 int8 = dtype("int8", "int8", 1)
-int16 = short = dtype("int16", "int16", 1)
-int32 = int_ = dtype("int32", "int32", 1)
-int64 = long = dtype("int64", "int64", 1)
-float16 = half = dtype("float16", "float16", 2)
-float32 = float_ = dtype("float32", "float32", 2)
-float64 = double = dtype("float64", "float64", 2)
+int16 = dtype("int16", "int16", 1)
+int32 = dtype("int32", "int32", 1)
+int64 = dtype("int64", "int64", 1)
+float16 = dtype("float16", "float16", 2)
+float32 = dtype("float32", "float32", 2)
+float64 = dtype("float64", "float64", 2)
 
-_BY_NUMPY = {
-    d.numpy: d for d in (bool_, uint8, int8, int16, int32, int64, float16, float32, float64)
-}
+# All the names under which mini has them.
+DTYPES = {
+    "bool": bool_, "uint8": uint8, "int8": int8, "int16": int16, "short": int16, "int32": int32,
+    "int": int32, "int64": int64, "long": int64, "float16": float16, "half": float16,
+    "float32": float32, "float": float32, "float64": float64, "double": float64,
+}  # fmt: skip
+_BY_NUMPY = {d.numpy: d for d in DTYPES.values()}
 _default = float32
 
 
@@ -81,7 +85,8 @@ def from_numpy_dtype(numpy_dtype):
     except KeyError:
         known = ", ".join(d.name for d in _BY_NUMPY.values())
         raise TypeError(
-            f"can't convert np.ndarray of type numpy.{numpy_dtype}. The only supported types are: {known}."
+            f"can't convert np.ndarray of type numpy.{numpy_dtype}. The only supported types are: "
+            f"{known}."
         ) from None
 
 

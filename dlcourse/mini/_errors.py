@@ -36,3 +36,4 @@ INFERENCE_SAVED = (
     "a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
     "instead of `torch.inference_mode()`."
 )
+NOT_FLOATING_POINT = "Only Tensors of floating point and complex dtype can require gradients"

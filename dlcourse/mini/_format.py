@@ -1,87 +1,100 @@
-"""How a tensor prints: torch's rules (four digits, one width, scientific where the range is wide)."""
+"""How a tensor prints: as torch's does, to the letter (`dtype=mini.float64` apart).
+
+All numbers of a tensor have one form: as integers when all are whole, else with four digits, and in
+scientific notation where the range is wide.  More than a thousand are summarised by the corners.
+"""
+
+from dlcourse.mini._dtype import get_default_dtype
 
 import numpy as np
 
 PRECISION, THRESHOLD, EDGE, LINE = 4, 1000, 3, 80
 
 
-def formatter(array):
-    """A function number -> text for the elements of `array`, and the common width."""
-    if array.dtype.kind != "f":
-        texts = [str(v) for v in array.ravel().tolist()]
-        width = max((len(t) for t in texts), default=0)
-        return lambda v: str(v).rjust(width)
-    values = array.ravel().astype(np.float64)
-    finite = np.abs(values[np.isfinite(values) & (values != 0)])
-    if finite.size == 0:
-        fixed = "{:.0f}." if values.size == 0 or np.isfinite(values).all() else "{:.0f}."
-    elif np.array_equal(finite, np.ceil(finite)):
-        wide = finite.max() / finite.min() > 1000 or finite.max() > 1e8
-        fixed = f"{{:.{PRECISION}e}}" if wide else "{:.0f}."
-    else:
-        wide = finite.max() / finite.min() > 1000 or finite.max() > 1e8 or finite.min() < 1e-4
-        fixed = f"{{:.{PRECISION}{'e' if wide else 'f'}}}"
+class Form:
+    """The form that the numbers of an array share: `text(number)`, padded to `width`."""
 
-    def text(v):
-        return fixed.format(v) if np.isfinite(v) else str(float(v))
+    def __init__(self, array):
+        self.floats = array.dtype.kind == "f"
+        self.spec, self.width = ".0f", 1
+        if not self.floats:
+            self.width = max((len(str(v)) for v in array.ravel().tolist()), default=1)
+            return
+        values = array.ravel().astype(np.float64)
+        values = values[np.isfinite(values) & (values != 0)]
+        if values.size:
+            size = np.abs(values)
+            whole = np.array_equal(values, np.ceil(values))
+            wide = size.max() / size.min() > 1000 or size.max() > 1e8
+            if wide or (not whole and size.min() < 1e-4):
+                self.spec = f".{PRECISION}e"
+            elif not whole:
+                self.spec = f".{PRECISION}f"
+            self.width = max(len(self._bare(v)) for v in values.tolist())
 
-    width = max((len(text(v)) for v in values if v != 0 or finite.size == 0), default=0)
-    width = max([width, *(len(text(v)) for v in values)]) if values.size else 0
-    return lambda v: text(v).rjust(width)
+    def _bare(self, value):
+        if not self.floats:
+            return str(value)
+        point = "." if self.spec == ".0f" and np.isfinite(value) else ""
+        return format(value, self.spec) + point
+
+    def text(self, value):
+        return self._bare(value).rjust(self.width)
 
 
-def body(array, indent):
-    """The nested brackets."""
-    summarize = array.size > THRESHOLD
-    shown = edges(array) if summarize else array
-    return _nested(array, formatter(shown), indent, summarize)
-
-
-def edges(array):
-    """The corners that a summary shows."""
+def corners(array):
+    """The elements that a summary shows."""
     for axis in range(array.ndim):
         if array.shape[axis] > 2 * EDGE:
             array = np.take(array, [*range(EDGE), *range(-EDGE, 0)], axis)
     return array
 
 
-def _nested(array, text, indent, summarize):
+def nested(array, form, indent, summarize):
+    """The nested brackets of an array, its first line `indent` characters to the right."""
     if array.ndim == 0:
-        return text(array.item())
-    cut = summarize and array.shape[0] > 2 * EDGE
-    rows = [*range(EDGE), None, *range(-EDGE, 0)] if cut else range(array.shape[0])
-    parts = ["..." if r is None else _nested(array[r], text, indent + 1, summarize) for r in rows]
+        return form.text(array.item())
+    length = len(array)
+    cut = summarize and length > 2 * EDGE
+    shown = [*range(EDGE), *range(length - EDGE, length)] if cut else range(length)
+    parts = [nested(array[i], form, indent + 1, summarize) for i in shown]
     if array.ndim > 1:
+        if cut:
+            parts.insert(EDGE, "...")
         return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(parts) + "]"
-    if not parts:
-        return "[]"
-    numbers = [p for p in parts if p != "..."]
-    per_line = max(1, (LINE - indent) // (len(numbers[0]) + 2))
-    lines = [parts[i : i + per_line] for i in range(0, len(parts), per_line)]
-    return "[" + (",\n" + " " * (indent + 1)).join(", ".join(line) for line in lines) + "]"
+    if cut:
+        parts.insert(EDGE, " ...")
+    per_line = max(1, (LINE - indent) // (form.width + 2))
+    lines = [", ".join(parts[i : i + per_line]) for i in range(0, len(parts), per_line)]
+    return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
 
 
-def tensor_repr(tensor, prefix="tensor("):
-    array, suffixes = tensor._data, []
+def tensor_repr(tensor):
+    """tensor(numbers, what is unusual about it)."""
+    array, prefix, suffixes = tensor._data, "tensor(", []
+    usual = [get_default_dtype().numpy]
     if array.size == 0:
-        text = "[]"
-        if array.shape != (0,):
+        body = "[]"
+        if array.ndim != 1:
             suffixes.append(f"size={tuple(array.shape)}")
     else:
-        text = body(array, len(prefix))
-    default = array.dtype in (np.dtype("float32"), np.dtype("bool"), np.dtype("int64"))
-    if not default or (array.size == 0 and array.dtype == np.int64):
+        summarize = array.size > THRESHOLD
+        form = Form(corners(array) if summarize else array)
+        body = nested(array, form, len(prefix), summarize)
+        usual += [np.int64, np.bool_]
+    if array.dtype not in usual:
         suffixes.append(f"dtype={tensor.dtype}")
     if tensor.grad_fn is not None:
         suffixes.append(f"grad_fn=<{tensor.grad_fn.name()}>")
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
-    out = prefix + text
+    out = prefix + body
+    last_line = len(out) - out.rfind("\n") + 1
     for suffix in suffixes:
-        last_line = len(out) - out.rfind("\n") - 1
-        out += (
-            f",\n{' ' * len(prefix)}{suffix}"
-            if last_line + len(suffix) + 2 > LINE
-            else f", {suffix}"
-        )
+        if last_line + len(suffix) + 2 > LINE:
+            out += ",\n" + " " * len(prefix) + suffix
+            last_line = len(prefix) + len(suffix)
+        else:
+            out += ", " + suffix
+            last_line += len(suffix) + 2
     return out + ")"

@@ -79,7 +79,7 @@ def grad(
     return tuple(found)
 
 
-# -- checking derivatives ----------------------------------------------------------------------
+# -- checking derivatives --------------------------------------------------------------------------
 
 
 def numerical_jacobian(fn, inputs, which, eps):

@@ -1,50 +1,65 @@
 """Tensors out of data, constants and random numbers."""
 
-import numpy as np
+import math
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
 from dlcourse.mini.ops.shape import sizes
 
+import numpy as np
 
-def _numpy_dtype(dtype, default=None):
+
+def numpy_dtype(dtype, default=None):
+    """NumPy's dtype behind one of mini, or `default` for None; anything else is refused."""
     if dtype is None:
-        return default
+        return get_default_dtype().numpy if default is None else default
     if not isinstance(dtype, Dtype):
         raise TypeError(f"dtype must be a mini dtype such as mini.float32, got {dtype!r}")
     return dtype.numpy
 
 
 def require_cpu(device):
+    """Refuse any device but the CPU."""
     if device is not None and str(device) != "cpu":
         raise RuntimeError(f"mini computes on the CPU alone; got device={str(device)!r}")
 
 
+# -- from data -------------------------------------------------------------------------------------
+
+
 def tensor(data, *, dtype=None, device=None, requires_grad=False):
-    """A new tensor with a copy of `data` (numbers, nested lists, arrays, tensors); Python floats become float32."""
+    """A new tensor with a copy of `data`: numbers, nested lists, arrays, tensors.
+
+    Python floats become the default float type unless `dtype` says otherwise.
+    """
     require_cpu(device)
     if isinstance(data, Tensor):
         array = data._data.copy()
     elif isinstance(data, np.ndarray | np.generic):
         array = np.array(data)
     else:
-        try:
-            array = np.array(_unwrap(data))
-        except ValueError:
-            raise ValueError(
-                "expected sequences of equal length at every depth (a ragged list is no tensor)"
-            ) from None
+        array = _array_of_lists(data)
         if array.dtype.kind == "f" and dtype is None:
             array = array.astype(get_default_dtype().numpy)
-    if array.dtype.kind in "OUS":
-        raise TypeError(
-            f"new(): invalid data type '{type(np.ravel(array)[0]).__name__ if array.size else 'object'}'"
-        )
-    wanted = _numpy_dtype(dtype)
-    array = array if wanted is None else array.astype(wanted, copy=False)
+    if dtype is not None:
+        array = array.astype(numpy_dtype(dtype), copy=False)
     from_numpy_dtype(array.dtype)  # refuses what mini does not know
     return Tensor(array, requires_grad)
+
+
+def _array_of_lists(data):
+    try:
+        array = np.array(_unwrap(data))
+    except ValueError:
+        _refuse_ragged(data, 0)
+        raise
+    if array.dtype.kind in "OUS":
+        kind = type(np.ravel(array)[0].item() if array.dtype.kind != "O" else np.ravel(array)[0])
+        if kind in (str, bytes):
+            raise TypeError(f"new(): invalid data type '{kind.__name__}'")
+        raise RuntimeError(f"Could not infer dtype of {kind.__name__}")
+    return array
 
 
 def _unwrap(data):
@@ -53,12 +68,28 @@ def _unwrap(data):
     return [_unwrap(d) for d in data] if isinstance(data, list | tuple) else data
 
 
-def as_tensor(data, dtype=None):
+def _refuse_ragged(data, depth):
+    """Say where the nested lists are not all of one length."""
+    if not isinstance(data, list | tuple):
+        return
+    for part in data:
+        if isinstance(part, list | tuple) != isinstance(data[0], list | tuple):
+            raise TypeError(f"numbers and lists side by side at dim {depth}")
+        if isinstance(part, list | tuple) and len(part) != len(data[0]):
+            raise ValueError(
+                f"expected sequence of length {len(data[0])} at dim {depth + 1} (got {len(part)})"
+            )
+    for part in data:
+        _refuse_ragged(part, depth + 1)
+
+
+def as_tensor(data, dtype=None, device=None):
     """`data` as a tensor, without a copy where that is possible."""
+    require_cpu(device)
+    if isinstance(data, np.ndarray):
+        data = from_numpy(data)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
-    if isinstance(data, np.ndarray):
-        return from_numpy(data) if dtype is None else from_numpy(data).to(dtype)
     return tensor(data, dtype=dtype)
 
 
@@ -70,95 +101,110 @@ def from_numpy(ndarray):
     return Tensor(ndarray)
 
 
-def _constant(value):
-    def create(*size, dtype=None, device=None, requires_grad=False):
-        require_cpu(device)
-        return Tensor(
-            np.full(sizes(size), value, _numpy_dtype(dtype, get_default_dtype().numpy)),
-            requires_grad,
-        )
-
-    return create
+# -- constants -------------------------------------------------------------------------------------
 
 
-zeros, ones, empty = _constant(0), _constant(1), _constant(0)
-zeros.__name__, ones.__name__ = "zeros", "ones"
-zeros.__doc__ = "A tensor of the given sizes filled with 0."
-empty.__name__ = "empty"
-empty.__doc__ = "A tensor of the given sizes whose values do not matter."
-ones.__doc__ = "A tensor of the given sizes filled with 1."
+def _filled(name, size, value, dtype, device, requires_grad):
+    require_cpu(device)
+    if not size:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+    size = sizes(size)
+    if not all(isinstance(n, int | np.integer) for n in size):
+        raise TypeError(f"{name}(): argument 'size' (position 1) must be tuple of ints, got {size}")
+    if any(n < 0 for n in size):
+        raise RuntimeError(f"{name}: Dimension size must be non-negative.")
+    return Tensor(np.full(size, value, numpy_dtype(dtype)), requires_grad)
 
 
-def full(size, fill_value, *, dtype=None, requires_grad=False):
+def zeros(*size, dtype=None, device=None, requires_grad=False):
+    """A tensor of the given sizes filled with 0."""
+    return _filled("zeros", size, 0, dtype, device, requires_grad)
+
+
+def ones(*size, dtype=None, device=None, requires_grad=False):
+    """A tensor of the given sizes filled with 1."""
+    return _filled("ones", size, 1, dtype, device, requires_grad)
+
+
+def empty(*size, dtype=None, device=None, requires_grad=False):
+    """A tensor of the given sizes, to be filled: its values mean nothing (here they are 0)."""
+    return _filled("empty", size, 0, dtype, device, requires_grad)
+
+
+def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A tensor of the given size filled with `fill_value`, whose kind decides the dtype."""
-    kind = np.asarray(fill_value).dtype
-    default = get_default_dtype().numpy if kind.kind == "f" else kind
-    return Tensor(np.full(tuple(size), fill_value, _numpy_dtype(dtype, default)), requires_grad)
+    if dtype is None and not isinstance(fill_value, float):
+        dtype = from_numpy_dtype(np.asarray(fill_value).dtype)
+    return _filled("full", (size,), fill_value, dtype, device, requires_grad)
 
 
-def _like(value):
-    def create(input, *, dtype=None, requires_grad=False):
-        return Tensor(
-            np.full(input._data.shape, value, _numpy_dtype(dtype, input._data.dtype)), requires_grad
-        )
-
-    return create
+def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
+    """Zeros of the shape and dtype of `input`."""
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-zeros_like, ones_like = _like(0), _like(1)
-zeros_like.__name__, ones_like.__name__ = "zeros_like", "ones_like"
-zeros_like.__doc__ = "Zeros of the shape and dtype of `input`."
-ones_like.__doc__ = "Ones of the shape and dtype of `input`."
+def ones_like(input, *, dtype=None, device=None, requires_grad=False):
+    """Ones of the shape and dtype of `input`."""
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def full_like(input, fill_value, *, dtype=None):
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False):
     """`fill_value` in the shape and dtype of `input`."""
-    return Tensor(np.full(input._data.shape, fill_value, _numpy_dtype(dtype, input._data.dtype)))
+    require_cpu(device)
+    array = np.full(input._data.shape, fill_value, numpy_dtype(dtype, input._data.dtype))
+    return Tensor(array, requires_grad)
 
 
-def arange(start, end=None, step=1, *, dtype=None, requires_grad=False):
-    """start, start + step, ... up to, but without, `end`."""
+def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+    """start, start + step, ... up to, but without, `end`; arange(n) starts at 0."""
+    require_cpu(device)
     start, end = (0, start) if end is None else (start, end)
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     floats = any(isinstance(v, float) for v in (start, end, step))
-    count = int(np.ceil((end - start) / step))
-    array = start + step * np.arange(count, dtype=np.float64 if floats else np.int64)
-    return Tensor(
-        array.astype(_numpy_dtype(dtype, get_default_dtype().numpy if floats else np.int64)),
-        requires_grad,
-    )
+    steps = np.arange(math.ceil((end - start) / step), dtype=np.float64 if floats else np.int64)
+    array = start + step * steps
+    return Tensor(array.astype(numpy_dtype(dtype, None if floats else np.int64)), requires_grad)
 
 
-def linspace(start, end, steps, *, dtype=None, requires_grad=False):
+def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
     """`steps` numbers from `start` to `end`, both included."""
+    require_cpu(device)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    array = np.linspace(start, end, steps)
-    return Tensor(array.astype(_numpy_dtype(dtype, get_default_dtype().numpy)), requires_grad)
+    return Tensor(np.linspace(start, end, steps).astype(numpy_dtype(dtype)), requires_grad)
 
 
-def eye(n, m=None, *, dtype=None):
+def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     """The identity matrix, n by m."""
-    return Tensor(np.eye(n, m, dtype=_numpy_dtype(dtype, get_default_dtype().numpy)))
+    require_cpu(device)
+    for name, size in (("n", n), ("m", n if m is None else m)):
+        if size < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
+    return Tensor(np.eye(n, m, dtype=numpy_dtype(dtype)), requires_grad)
 
 
 def one_hot(tensor, num_classes=-1):
-    """int64 (*, K) with a single 1 where `tensor` says."""
+    """int64 (*, K) with a single 1 where `tensor` (*) of int64 says."""
     index = tensor._data
     if index.dtype != np.int64:
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    count = int(index.max()) + 1 if num_classes == -1 else num_classes
+        raise RuntimeError(
+            "one_hot is only applicable to index tensor of type LongTensor. Got index type "
+            f"{tensor.dtype.scalar_type}"
+        )
+    if index.size == 0 and num_classes <= 0:
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
     if index.size and index.min() < 0:
         raise RuntimeError("Class values must be non-negative.")
+    count = int(index.max()) + 1 if num_classes == -1 else num_classes
     if index.size and index.max() >= count:
         raise RuntimeError("Class values must be smaller than num_classes.")
     return Tensor(np.eye(count, dtype=np.int64)[index])
 
 
-# -- random numbers --------------------------------------------------------------------------------------------
+# -- random numbers --------------------------------------------------------------------------------
 
 
 class Generator:
@@ -168,17 +214,24 @@ class Generator:
 
     def __init__(self, device="cpu"):
         require_cpu(device)
-        self._seed, self._rng = None, np.random.default_rng()
+        self._rng = np.random.default_rng()
+        self.seed()
 
     def manual_seed(self, seed):
-        self._seed, self._rng = seed, np.random.default_rng(seed)
+        """Start the stream of this seed; returns the generator."""
+        self._seed, self._rng = seed, np.random.default_rng(seed % 2**64)
         return self
+
+    def seed(self):
+        """Start at a seed that nobody chose, and return it."""
+        return self.manual_seed(int(np.random.SeedSequence().entropy) % 2**64).initial_seed()
 
     def initial_seed(self):
         return self._seed
 
     def get_state(self):
         """The state as a plain dict; `set_state` takes it back."""
+        # NB: in torch the state is a tensor of bytes.
         return self._rng.bit_generator.state
 
     def set_state(self, state):
@@ -189,7 +242,7 @@ default_generator = Generator()
 
 
 def manual_seed(seed):
-    """Seed the default generator."""
+    """Seed the default generator, which is returned."""
     return default_generator.manual_seed(seed)
 
 
@@ -198,33 +251,50 @@ def random_source(generator=None):
     return (generator or default_generator)._rng
 
 
-def rand(*size, generator=None, dtype=None, requires_grad=False):
+def uniform_array(generator, shape, dtype):
+    """Uniform on [0, 1) in that type."""
+    wide = np.float64 if dtype == np.float64 else np.float32
+    array = np.asarray(random_source(generator).random(shape, wide))
+    if dtype == np.float16:
+        array = np.floor(array * 2048) / 2048  # else what is near 1 would round to 1
+    return array.astype(dtype, copy=False)
+
+
+def normal_array(generator, shape, dtype):
+    """Normal with mean 0 and variance 1 in that type."""
+    wide = np.float64 if dtype == np.float64 else np.float32
+    array = np.asarray(random_source(generator).standard_normal(shape, wide))
+    return array.astype(dtype, copy=False)
+
+
+def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
     """Uniform on [0, 1)."""
-    array = random_source(generator).random(sizes(size))
-    return Tensor(
-        np.asarray(array).astype(_numpy_dtype(dtype, get_default_dtype().numpy)), requires_grad
-    )
+    out = _filled("rand", size, 0, dtype, device, requires_grad)
+    out._data = uniform_array(generator, out._data.shape, out._data.dtype)
+    return out
 
 
-def randn(*size, generator=None, dtype=None, requires_grad=False):
+def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
     """Normal, mean 0 and variance 1."""
-    array = random_source(generator).standard_normal(sizes(size))
-    return Tensor(
-        np.asarray(array).astype(_numpy_dtype(dtype, get_default_dtype().numpy)), requires_grad
-    )
+    out = _filled("randn", size, 0, dtype, device, requires_grad)
+    out._data = normal_array(generator, out._data.shape, out._data.dtype)
+    return out
 
 
-def randint(low, high=None, size=None, *, generator=None):
-    """Integers from low to high - 1, int64."""
+def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None):
+    """Integers from low to high - 1; randint(high, size) starts at 0."""
+    require_cpu(device)
     if size is None:
         low, high, size = 0, low, high
     if low >= high:
         raise RuntimeError(
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
         )
-    return Tensor(np.asarray(random_source(generator).integers(low, high, tuple(size))))
+    array = np.asarray(random_source(generator).integers(low, high, tuple(size)))
+    return Tensor(array.astype(numpy_dtype(dtype, np.int64)))
 
 
-def randperm(n, *, generator=None):
+def randperm(n, *, generator=None, device=None):
     """0 to n - 1 in random order, int64."""
+    require_cpu(device)
     return Tensor(random_source(generator).permutation(n).astype(np.int64))

@@ -1,10 +1,10 @@
 """Indexing with gradients: x[...], gather, scatter_add, index_select."""
 
-import numpy as np
-
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.pointwise import Op
 from dlcourse.mini.ops.shape import alias, wrap_dim
+
+import numpy as np
 
 
 def plain(index):
@@ -26,17 +26,53 @@ def is_basic(index):
     return all(
         p is None
         or p is Ellipsis
-        or isinstance(p, int | np.integer | slice)
-        and not isinstance(p, bool)
+        or (isinstance(p, int | np.integer | slice) and not isinstance(p, bool))
         for p in parts
     )
+
+
+def taken(array, index):
+    """array[index], with torch's errors."""
+    parts = index if isinstance(index, tuple) else (index,)
+    dim = 0
+    for i, part in enumerate(parts):
+        if isinstance(part, slice) and part.step is not None and part.step <= 0:
+            raise ValueError("step must be greater than zero")
+        if isinstance(part, np.ndarray) and part.dtype.kind == "b" and part.ndim:
+            here = array.shape[dim : dim + part.ndim]
+            if part.shape != here and Ellipsis not in parts[:i]:
+                raise IndexError(
+                    f"The shape of the mask {list(part.shape)} at index {i} does not match the "
+                    f"shape of the indexed tensor {list(array.shape)} at index {dim}"
+                )
+        dim += part is not None
+    try:
+        return np.asarray(array[parts])
+    except IndexError as error:
+        if "only integers" in str(error):
+            raise TypeError(
+                f"an index is an integer, slice, ..., None, list or integer or boolean tensor, "
+                f"not {index!r}"
+            ) from None
+        raise IndexError(_in_torchs_words(str(error), array.ndim)) from None
+
+
+def _in_torchs_words(text, ndim):
+    if "too many indices" in text and ndim == 0:
+        return (
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` "
+            "in C++ to convert a 0-dim tensor to a number"
+        )
+    if "too many indices" in text:
+        return f"too many indices for tensor of dimension {ndim}"
+    return text.replace("for axis", "for dimension")
 
 
 class GetItem(Op):
     _takes_views = True
 
     def name(self):
-        # NB: in torch x[1:, 0] is a chain of SliceBackward0 and SelectBackward0; in mini it is one node.
+        # NB: in torch x[1:, 0] is a chain of SliceBackward0 and SelectBackward0; in mini one node.
         if not self.basic:
             return "IndexBackward0"
         parts = self.index if isinstance(self.index, tuple) else (self.index,)
@@ -45,12 +81,8 @@ class GetItem(Op):
     @staticmethod
     def forward(ctx, x, index):
         ctx.index, ctx.shape, ctx.basic = index, x._data.shape, is_basic(index)
-        for part in index if isinstance(index, tuple) else (index,):
-            if isinstance(part, slice) and part.step is not None and part.step < 0:
-                raise ValueError("step must be greater than zero")
-        if not ctx.basic:
-            return Tensor(np.asarray(x._data[index]))
-        return alias(x, np.asarray(x._data[index if isinstance(index, tuple) else (index,)]))
+        part = taken(x._data, index)
+        return alias(x, part) if ctx.basic else Tensor(part)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -58,7 +90,7 @@ class GetItem(Op):
 
 
 class PutItem(Op):
-    """The adjoint of GetItem: zeros of `shape` with x ADDED at `index` (an index may occur more than once)."""
+    """The adjoint of GetItem: zeros of `shape` with x ADDED at `index`, which may repeat."""
 
     @staticmethod
     def forward(ctx, x, index, shape, basic):
@@ -99,50 +131,47 @@ class SetItem(Op):
         )
 
 
+class IndexSelect(GetItem):
+    """The slices that a vector of indices names, under the name that torch gives its node."""
+
+    def name(self):
+        return "IndexSelectBackward0"
+
+
 class Gather(Op):
+    """out[i, j] = x[index[i, j], j] for dim 0; `index` is an array."""
+
     @staticmethod
     def forward(ctx, x, dim, index):
-        ctx.dim, ctx.shape = dim, x._data.shape
-        ctx.save_for_backward(index)
-        return Tensor(x._data[along(index._data, dim, x._data)])
+        ctx.dim, ctx.index, ctx.shape = dim, index, x._data.shape
+        return Tensor(x._data[along(index, dim, x._data)])
 
     @staticmethod
     def backward(ctx, grad_output):
-        (index,) = ctx.saved_tensors
-        return (
-            Tensor(np.zeros(ctx.shape, grad_output._data.dtype)).scatter_add(
-                ctx.dim, index, grad_output
-            ),
-            None,
-            None,
-        )
+        zeros = Tensor(np.zeros(ctx.shape, grad_output._data.dtype))
+        return ScatterAdd.apply(zeros, ctx.dim, ctx.index, grad_output), None, None
 
 
 class ScatterAdd(Op):
+    """x with src[i, j] added at [index[i, j], j] for dim 0; `index` is an array."""
+
     @staticmethod
     def forward(ctx, x, dim, index, src):
-        ctx.dim = dim
-        ctx.save_for_backward(index)
+        ctx.dim, ctx.index = dim, index
         out = x._data.copy()
-        where = along(index._data, dim, out)
-        np.add.at(out, where, src._data[tuple(slice(n) for n in index._data.shape)])
-        ctx.src_shape = src._data.shape
+        corner = tuple(slice(n) for n in index.shape)
+        np.add.at(out, along(index, dim, out), src._data[corner])
         return Tensor(out)
 
     @staticmethod
     def backward(ctx, grad_output):
-        (index,) = ctx.saved_tensors
-        grad_src = None
-        if ctx.needs_input_grad[3]:
-            grad_src = grad_output.gather(ctx.dim, index)
-            if grad_src._data.shape != ctx.src_shape:  # only a corner of src was used
-                corner = tuple(slice(n) for n in index._data.shape)
-                grad_src = PutItem.apply(grad_src, corner, ctx.src_shape, True)
+        needs_src = ctx.needs_input_grad[3]
+        grad_src = Gather.apply(grad_output, ctx.dim, ctx.index) if needs_src else None
         return grad_output, None, None, grad_src
 
 
 def along(index, dim, x):
-    """`index` along `dim`, every other dimension in step: out[i, j] = x[index[i, j], j] for dim 0."""
+    """`index` along `dim`, the others in step: out[i, j] = x[index[i, j], j] for dim 0."""
     if index.dtype.kind not in "iu":
         raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     if index.ndim != x.ndim:
@@ -156,14 +185,14 @@ def along(index, dim, x):
     for d, size in enumerate(index.shape):
         if d != dim and size > x.shape[d]:
             raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no larger than self "
-                f"{list(x.shape)} apart from dimension {dim}"
+                f"Size does not match at dimension {d} expected index {list(index.shape)} to be "
+                f"no larger than self {list(x.shape)} apart from dimension {dim}"
             )
     grid[dim] = index
     return tuple(grid)
 
 
-# -- the functions that users call -----------------------------------------------------------------------------
+# -- the functions that users call -----------------------------------------------------------------
 
 
 def getitem(input, index):
@@ -181,16 +210,22 @@ def setitem(input, index, value):
 
 
 def gather(input, dim, index):
-    """out[i][j] = input[index[i][j]][j] for dim 0: the shape of `index` decides the shape of the result."""
+    """out[i][j] = input[index[i][j]][j] for dim 0; the result has the shape of `index`."""
     dim = wrap_dim(dim, input._data.ndim)
     if input._data.ndim == 0:
-        return Gather.apply(input.reshape(1), 0, index.reshape(1)).reshape(())
-    return Gather.apply(input, dim, index)
+        return Gather.apply(input.reshape(1), 0, np.atleast_1d(index._data)).reshape(())
+    return Gather.apply(input, dim, index._data)
 
 
 def scatter_add(input, dim, index, src):
-    """`input` with src[i][j] added at [index[i][j]][j] for dim 0; an index may occur more than once."""
-    return ScatterAdd.apply(input, wrap_dim(dim, input._data.ndim), index, src)
+    """`input` with src[i][j] added at [index[i][j]][j] for dim 0; indices may repeat."""
+    dim = wrap_dim(dim, input._data.ndim)
+    if any(n > m for n, m in zip(index._data.shape, src._data.shape, strict=False)):
+        raise RuntimeError(
+            f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} "
+            f"apart from dimension {dim} and to be no larger size than src {list(src.shape)}"
+        )
+    return ScatterAdd.apply(input, dim, index._data, src)
 
 
 def index_select(input, dim, index):
@@ -198,4 +233,6 @@ def index_select(input, dim, index):
     if index._data.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     dim = wrap_dim(dim, input._data.ndim)
-    return GetItem.apply(input, (slice(None),) * dim + (np.atleast_1d(index._data),))
+    if input._data.ndim == 0:
+        input = input.reshape(1)
+    return IndexSelect.apply(input, (*(slice(None),) * dim, np.atleast_1d(index._data)))

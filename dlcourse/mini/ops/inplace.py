@@ -1,16 +1,17 @@
 """Writing into a tensor's memory, with the truth kept: versions, leaves, views.
 
-Every in-place method computes its out-of-place twin on a snapshot, then `write` puts the values into the memory
-and the new node into the history.  For a view the history of its base changes, too (CopySlices), and all other
-views of that memory are taken again when next asked (`Tensor.grad_fn`).
+Every in-place method computes its out-of-place twin on a snapshot, then `write` puts the values
+into the memory and the new node into the history.  For a view the history of its base changes, too
+(CopySlices), and all other views of that memory are taken again when next asked (`grad_fn`).
 """
-
-import numpy as np
 
 from dlcourse.mini._core import Tensor, View
 from dlcourse.mini._grad_mode import grad_mode
-from dlcourse.mini.ops.creation import random_source
+from dlcourse.mini.ops.creation import normal_array, uniform_array
 from dlcourse.mini.ops.pointwise import Op
+from dlcourse.mini.ops.shape import expand
+
+import numpy as np
 
 
 class CopySlices(Op):
@@ -79,12 +80,13 @@ def write(x, compute):
             )
         if view is not None and view.base.requires_grad and view.base.is_leaf:
             raise RuntimeError(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+                "a view of a leaf Variable that requires grad is being used in an in-place "
+                "operation."
             )
     if x._writes is None and not grad_mode.inference:
         raise RuntimeError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
-            "normal tensor before doing inplace update."
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make "
+            "a clone to get a normal tensor before doing inplace update."
         )
     old = x
     if grad_mode.enabled:
@@ -96,18 +98,20 @@ def write(x, compute):
     value = compute(old)
     if value._data.shape != x._data.shape:
         raise RuntimeError(
-            f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(value.shape)}"
+            f"output with shape {list(x.shape)} doesn't match the broadcast shape "
+            f"{list(value.shape)}"
         )
     if value._data.dtype != x._data.dtype:
         if value.dtype.priority > x.dtype.priority:
             raise RuntimeError(
-                f"result type {value.dtype.name} can't be cast to the desired output type {x.dtype.name}"
+                f"result type {value.dtype.scalar_type} can't be cast to the desired output type "
+                f"{x.dtype.c_type}"
             )
         value = value.to(x.dtype)
     if not x._data.flags.writeable:
         raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-            "Please clone() the tensor before performing the operation."
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
         )
     np.copyto(x._data, value._data)
     note_write(x)
@@ -117,7 +121,7 @@ def write(x, compute):
 
 
 def _rebase(x, value):
-    """`x` continues the history of `value`; the base of a view remembers which part of it was replaced."""
+    """`x` continues the history of `value`; the base of a view notes which part was replaced."""
     if x._view is None:
         x._requires_grad, x._grad_fn, x._output_nr = True, value._grad_fn, value._output_nr
         return
@@ -153,9 +157,7 @@ def fill_(self, value):
 
 def uniform_(self, from_=0.0, to=1.0, *, generator=None):
     """Every element becomes a random number, uniform on [from_, to)."""
-    array = random_source(generator).random(self._data.shape, random_dtype(self))
-    array *= to - from_
-    array += from_
+    array = uniform_array(generator, self._data.shape, self._data.dtype) * (to - from_) + from_
     return write(self, lambda old: Fill.apply(old, array))
 
 
@@ -163,15 +165,8 @@ def normal_(self, mean=0.0, std=1.0, *, generator=None):
     """Every element becomes a random number, normal with this mean and standard deviation."""
     if std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
-    array = random_source(generator).standard_normal(self._data.shape, random_dtype(self))
-    array *= std
-    array += mean
+    array = normal_array(generator, self._data.shape, self._data.dtype) * std + mean
     return write(self, lambda old: Fill.apply(old, array))
-
-
-def random_dtype(x):
-    """NumPy draws float32 and float64; other types are converted from float32."""
-    return np.float64 if x._data.dtype == np.float64 else np.float32
 
 
 def zero_(self):
@@ -181,10 +176,7 @@ def zero_(self):
 
 def copy_(self, src):
     """The elements of `src` (broadcast, converted) become this tensor's."""
-    if np.broadcast_shapes(self._data.shape, src._data.shape) != self._data.shape:
-        raise RuntimeError(
-            f"The size of tensor a {list(self.shape)} must match the size of tensor b {list(src.shape)}"
-        )
+    expand(src, self._data.shape)  # refuses what does not fit
     return write(self, lambda old: Copy.apply(old, src))
 
 
@@ -192,9 +184,10 @@ def detach_(self):
     """Forget the history of this tensor."""
     if self._view is not None:
         raise RuntimeError(
-            "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
-            "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
-            "detach_() cannot be called on these gradients."
+            "Can't detach views in-place. Use detach() instead. If you are using "
+            "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as "
+            "True, gradients are views of DDP buckets, and hence detach_() cannot be called on "
+            "these gradients."
         )
     self._grad_fn, self._requires_grad = None, False
     return self

@@ -1,9 +1,12 @@
 """Products of vectors and matrices."""
 
-import numpy as np
+import math
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.pointwise import Op
+from dlcourse.mini.ops.pointwise import Op, check_broadcast
+from dlcourse.mini.ops.shape import expand
+
+import numpy as np
 
 
 class MatMul(Op):
@@ -25,7 +28,15 @@ class MatMul(Op):
     def backward(ctx, grad_output):
         x, w = ctx.saved_tensors
         needs_x, needs_w = ctx.needs_input_grad
-        return grad_output @ w.mT if needs_x else None, x.mT @ grad_output if needs_w else None
+        return _mm_backward(grad_output, x, w, needs_x, needs_w)
+
+
+def _mm_backward(grad, x, w, needs_x, needs_w):
+    """dL/dx and dL/dw of y = x @ w; the latter in the memory order of w (often a transpose)."""
+    grad_x = grad @ w.mT if needs_x else None
+    if needs_w and w._data.ndim == 2 and w._data.flags.f_contiguous:
+        return grad_x, (grad.mT @ x).mT
+    return grad_x, x.mT @ grad if needs_w else None
 
 
 class Mv(Op):
@@ -70,20 +81,17 @@ class Addmm(Op):
     def backward(ctx, grad_output):
         x, w = ctx.saved_tensors
         _, needs_x, needs_w = ctx.needs_input_grad
-        return (
-            grad_output,
-            grad_output @ w.t() if needs_x else None,
-            x.t() @ grad_output if needs_w else None,
-        )
+        return grad_output, *_mm_backward(grad_output, x, w, needs_x, needs_w)
 
 
-# -- the functions that users call -----------------------------------------------------------------------------
+# -- the functions that users call -----------------------------------------------------------------
 
 
 def _same_dtype(x, y):
     if x._data.dtype != y._data.dtype:
         raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {x.dtype} != {y.dtype}"
+            "expected m1 and m2 to have the same dtype, but got: "
+            f"{x.dtype.c_type} != {y.dtype.c_type}"
         )
 
 
@@ -109,15 +117,28 @@ def matmul(input, other):
         return MatMul.apply(input, other.unsqueeze(-1)).squeeze(-1)
     if a.ndim == 1:
         return MatMul.apply(input.unsqueeze(0), other).squeeze(-2)
+    if b.ndim == 2 and a.ndim > 2:  # one large product instead of many small ones
+        rows = input.reshape(math.prod(a.shape[:-1]), a.shape[-1])
+        return MatMul.apply(rows, other).reshape(*a.shape[:-1], b.shape[-1])
+    check_broadcast(a.shape[:-2], b.shape[:-2])
     return MatMul.apply(input, other)
 
 
 def _mismatch(a, b):
     if len(a) == len(b) == 1:
-        return f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, but got {a[0]} and {b[0]} elements respectively"
+        return (
+            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same "
+            f"number of elements, but got {a[0]} and {b[0]} elements respectively"
+        )
     if len(b) == 1:
         return f"size mismatch, got input ({a[-2]}), mat ({a[-2]}x{a[-1]}), vec ({b[0]})"
-    rows = 1 if len(a) == 1 else int(np.prod(a[:-1]))
+    if len(a) > 2 and len(b) > 2:
+        first, second = [a[0], a[-1]], [b[0], b[-2]]
+        return (
+            f"Expected size for first two dimensions of batch2 tensor to be: {first} but got: "
+            f"{second}."
+        )
+    rows = 1 if len(a) == 1 else math.prod(a[:-1])
     return f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})"
 
 
@@ -137,7 +158,8 @@ def bmm(input, mat2):
             raise RuntimeError(f"{name} must be a 3D tensor")
     if input._data.shape[0] != mat2._data.shape[0]:
         raise RuntimeError(
-            f"batch1 and batch2 must have same number of batches, got {input.shape[0]} and {mat2.shape[0]}"
+            "batch1 and batch2 must have same number of batches, got "
+            f"{input.shape[0]} and {mat2.shape[0]}"
         )
     return matmul(input, mat2)
 
@@ -153,17 +175,24 @@ def dot(input, tensor):
 
 def outer(input, vec2):
     """All products input_i * vec2_j."""
-    if input._data.ndim != 1 or vec2._data.ndim != 1:
-        raise RuntimeError(
-            f"outer: Expected 1-D argument self, but got {max(input._data.ndim, vec2._data.ndim)}-D"
-        )
+    for tensor, which in ((input, "self"), (vec2, "vec2")):
+        if tensor._data.ndim != 1:
+            raise RuntimeError(
+                f"outer: Expected 1-D argument {which}, but got {tensor._data.ndim}-D"
+            )
     return input.unsqueeze(1) * vec2
 
 
 def addmm(input, mat1, mat2):
     """input + mat1 @ mat2."""
     # NB: in torch addmm also takes beta and alpha; in mini multiply beforehand.
+    for tensor, name in ((mat1, "mat1"), (mat2, "mat2")):
+        if tensor._data.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix, got {tensor._data.ndim}-D tensor")
     _same_dtype(mat1, mat2)
-    if mat1._data.shape[-1] != mat2._data.shape[0]:
+    if mat1._data.shape[1] != mat2._data.shape[0]:
         raise RuntimeError(_mismatch(mat1._data.shape, mat2._data.shape))
+    shape = mat1._data.shape[0], mat2._data.shape[1]
+    if input._data.shape != shape[1:]:
+        expand(input, shape)  # refuses what does not broadcast
     return Addmm.apply(input, mat1, mat2)

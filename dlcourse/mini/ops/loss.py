@@ -7,15 +7,15 @@ import numpy as np
 
 
 def nll_loss_plain(log_probs, target):
-    """What nll_loss is: minus the mean of the log-probabilities (B, K) of the right classes (B,)."""
+    """What nll_loss is: minus the mean log-probability (B, K) of the right classes (B,)."""
     return -log_probs.gather(1, target.unsqueeze(1)).mean()
 
 
 class NllLoss(Op):
     """-weight[t] * x[b, t] for t = target[b]: each, their sum, or their weighted mean.
 
-    x (K,) with target (), or x (B, K, ...) with target (B, ...).  `scale` is -weight[t], 0 where the
-    target is ignored; targets and scales are arrays, for no gradient ever flows into them.
+    x (K,) with target (), or x (B, K, ...) with target (B, ...).  `scale` is -weight[t], 0 where
+    the target is ignored; targets and scales are arrays, for no gradient flows into them.
     """
 
     def name(self):

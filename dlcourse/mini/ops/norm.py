@@ -21,7 +21,7 @@ class Alias(Op):
 
 
 class Fused(Op):
-    """An operation whose derivative is written by hand, beside the plain composition that defines it.
+    """An operation whose derivative is written by hand, beside the composition that defines it.
 
     `fast` is the gradient in numbers.  When somebody wants to differentiate the gradient again
     (create_graph) that of `plain` is taken instead, so that derivatives of any order are right.

@@ -1,12 +1,12 @@
-"""Pointwise operations: each output element depends on one element of each input (after broadcasting).
+"""Pointwise operations: an output element depends on one element of each input (broadcast).
 
 Un-broadcasting is the engine's business (`Function._fit`), so no `backward` here speaks of it.
 """
 
-import numpy as np
-
 from dlcourse.mini._core import Function, Tensor
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
+
+import numpy as np
 
 
 class Op(Function):
@@ -18,11 +18,18 @@ class Op(Function):
         return f"{type(self).__name__}Backward{self.overload}"
 
 
-# -- type promotion --------------------------------------------------------------------------------------------
+# -- type promotion --------------------------------------------------------------------------------
+
+
+class NotAnOperand(TypeError):
+    """Neither a tensor nor a number.  An operator such as + turns it into NotImplemented."""
 
 
 def as_tensor_operand(x, other):
-    """A Python number beside the tensor `other`: its kind counts, its width does not (3.0 leaves float32 alone)."""
+    """A Python number beside the tensor `other`: its kind counts, its width does not.
+
+    So 3.0 leaves float32 alone, and turns int64 into the default float type.
+    """
     if isinstance(x, Tensor):
         return x
     if isinstance(x, bool | np.bool_):
@@ -32,30 +39,54 @@ def as_tensor_operand(x, other):
         return Tensor(np.asarray(x, np.int64 if mine.kind == "b" else mine))
     if isinstance(x, float | np.floating):
         return Tensor(np.asarray(x, mine if mine.kind == "f" else get_default_dtype().numpy))
-    raise TypeError(
-        f"unsupported operand type: expected a Tensor or a number, got {type(x).__name__}"
-    )
+    if isinstance(x, np.ndarray):
+        return Tensor(x)
+    raise NotAnOperand(f"argument 'other' must be Tensor, not {type(x).__name__}")
 
 
 def result_dtype(x, y):
-    """The NumPy dtype of x (op) y.  A tensor with dimensions outranks a 0-d one of the same kind, as in torch."""
+    """The NumPy dtype of x (op) y.
+
+    A tensor with dimensions outranks a 0-d one of the same kind, as in torch.
+    """
     a, b = x._data.dtype, y._data.dtype
     if a == b:
         return a
-    kind_a, kind_b = from_numpy_dtype(a).priority, from_numpy_dtype(b).priority
     if (x._data.ndim > 0) != (y._data.ndim > 0):
-        strong, kind_s, weak, kind_w = (
-            (a, kind_a, b, kind_b) if x._data.ndim else (b, kind_b, a, kind_a)
-        )
-        return strong if kind_s >= kind_w else weak
-    if kind_a != kind_b:  # float beats integer, whatever the widths
-        return a if kind_a > kind_b else b
+        strong, weak = (a, b) if x._data.ndim else (b, a)
+        return strong if kind(strong) >= kind(weak) else weak
+    return promote(a, b)
+
+
+def kind(numpy_dtype):
+    """0 for booleans, 1 for integers, 2 for floats."""
+    return from_numpy_dtype(numpy_dtype).priority
+
+
+def promote(a, b):
+    """The NumPy dtype that holds both; a float beats an integer whatever their widths."""
+    if kind(a) != kind(b):
+        return a if kind(a) > kind(b) else b
     return np.promote_types(a, b)
+
+
+def check_broadcast(shape_a, shape_b):
+    """Refuse shapes that do not broadcast, with torch's sentence."""
+    for back in range(1, min(len(shape_a), len(shape_b)) + 1):
+        a, b = shape_a[-back], shape_b[-back]
+        if a != b and a != 1 and b != 1:
+            dim = max(len(shape_a), len(shape_b)) - back
+            raise RuntimeError(
+                f"The size of tensor a ({a}) must match the size of tensor b ({b}) at "
+                f"non-singleton dimension {dim}"
+            )
 
 
 def arrays(x, y):
     """The two arrays in the type of the result."""
     a, b = x._data, y._data
+    if a.shape != b.shape:
+        check_broadcast(a.shape, b.shape)
     if a.dtype == b.dtype:
         return a, b
     dtype = result_dtype(x, y)
@@ -63,7 +94,7 @@ def arrays(x, y):
 
 
 def float_array(x):
-    """Integers and booleans become the default float type, as torch does for exp, mean of a division and the like."""
+    """Integers and booleans become the default float type, as in torch's exp and the like."""
     return x._data if x._data.dtype.kind == "f" else x._data.astype(get_default_dtype().numpy)
 
 
@@ -79,7 +110,7 @@ def masked(array, mask):
     return np.asarray(array.view(integer) & bits).view(array.dtype)
 
 
-# -- arithmetic ------------------------------------------------------------------------------------------------
+# -- arithmetic ------------------------------------------------------------------------------------
 
 
 class Add(Op):
@@ -99,14 +130,29 @@ class Sub(Op):
         a, b = arrays(x, y)
         if a.dtype.kind == "b":
             raise RuntimeError(
-                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
-                "`logical_xor()` operator instead."
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
+                "`^` or `logical_xor()` operator instead."
             )
         return Tensor(a - b)
 
     @staticmethod
     def backward(ctx, grad_output):
         return grad_output, -grad_output if ctx.needs_input_grad[1] else None
+
+
+class Rsub(Op):
+    """number - x, under the name that torch gives its node."""
+
+    overload = 1
+
+    @staticmethod
+    def forward(ctx, x, number):
+        a, b = arrays(as_tensor_operand(number, x), x)
+        return Tensor(a - b)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return -grad_output, None
 
 
 class Mul(Op):
@@ -142,19 +188,49 @@ class Div(Op):
         return grad_x, grad_y
 
 
+class FloorDivide(Op):
+    """The quotient rounded down."""
+
+    def name(self):
+        return "NotImplemented"
+
+    @staticmethod
+    def forward(ctx, x, y):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return Tensor(np.floor_divide(*arrays(x, y)))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        raise RuntimeError("derivative for floor_divide is not implemented")
+
+
 class Neg(Op):
     @staticmethod
     def forward(ctx, x):
         if x._data.dtype.kind == "b":
             raise RuntimeError(
-                "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
-                "use the `~` or `logical_not()` operator instead."
+                "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
+                "to invert a mask, use the `~` or `logical_not()` operator instead."
             )
         return Tensor(-x._data)
 
     @staticmethod
     def backward(ctx, grad_output):
         return -grad_output
+
+
+class Reciprocal(Op):
+    @staticmethod
+    def forward(ctx, x):
+        with np.errstate(divide="ignore"):
+            out = Tensor(np.reciprocal(float_array(x)))
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (out,) = ctx.saved_tensors
+        return -grad_output * out * out  # d(1/x)/dx = -1 / x^2
 
 
 class Pow(Op):
@@ -179,9 +255,7 @@ class Pow(Op):
 
 
 class PowTensor(Op):
-    """x ** y for tensors; named PowBackward1 as in torch."""
-
-    overload = 1
+    """x ** y for tensors."""
 
     def name(self):
         return "PowBackward1"
@@ -205,7 +279,7 @@ class PowTensor(Op):
         return grad_x, grad_y
 
 
-# -- functions of one tensor -----------------------------------------------------------------------------------
+# -- functions of one tensor -----------------------------------------------------------------------
 
 
 class Exp(Op):
@@ -335,10 +409,12 @@ class Relu(Op):
 
 
 class Clamp(Op):
+    overload = 1
+
     @staticmethod
     def forward(ctx, x, low, high):
         if low is None and high is None:
-            raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+            raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
         ctx.save_for_backward(x)
         ctx.low, ctx.high = low, high
         out = x._data if low is None else np.maximum(x._data, low)
@@ -368,7 +444,7 @@ class Keep(Op):
         return Keep.apply(grad_output, ctx.mask), None
 
 
-# -- choosing --------------------------------------------------------------------------------------------------
+# -- choosing --------------------------------------------------------------------------------------
 
 
 class Where(Op):
@@ -376,10 +452,12 @@ class Where(Op):
     def forward(ctx, condition, x, y):
         if condition._data.dtype.kind != "b":
             raise RuntimeError(
-                f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+                "where expected condition to be a boolean tensor, but got a tensor with dtype "
+                f"{condition.dtype.scalar_type}"
             )
         ctx.save_for_backward(condition)
         a, b = arrays(x, y)
+        check_broadcast(condition._data.shape, np.broadcast_shapes(a.shape, b.shape))
         return Tensor(np.where(condition._data, a, b))
 
     @staticmethod
@@ -400,8 +478,9 @@ class MaskedFill(Op):
         if mask._data.dtype.kind != "b":
             raise RuntimeError(
                 "masked_fill_ only supports boolean masks, but got mask with dtype "
-                + mask.dtype.name
+                f"{mask.dtype.c_type}"
             )
+        check_broadcast(mask._data.shape, x._data.shape)
         ctx.save_for_backward(mask)
         return Tensor(np.where(mask._data, np.asarray(value, x._data.dtype), x._data))
 
@@ -412,24 +491,29 @@ class MaskedFill(Op):
 
 
 class Maximum(Op):
+    """The larger; a tie splits the gradient evenly."""
+
+    pick, loses = np.maximum, np.less
+
     @staticmethod
     def forward(ctx, x, y):
         ctx.save_for_backward(x, y)
-        return Tensor(np.maximum(*arrays(x, y)))
+        return Tensor(ctx.pick(*arrays(x, y)))
 
     @staticmethod
     def backward(ctx, grad_output):
         x, y = ctx.saved_tensors
-        half = grad_output / 2  # a tie splits the gradient evenly
+        shared = where(x == y, grad_output / 2, grad_output)
         return (
-            where(x == y, half, grad_output.masked_fill(x < y, 0.0)),
-            where(x == y, half, grad_output.masked_fill(x > y, 0.0)),
+            Keep.apply(shared, ~ctx.loses(x._data, y._data)),
+            Keep.apply(shared, ~ctx.loses(y._data, x._data)),
         )
 
 
-def minimum(x, y):
-    """The smaller of x and y, element by element."""
-    return -Maximum.apply(-x, -y)
+class Minimum(Maximum):
+    """The smaller; a tie splits the gradient evenly."""
+
+    pick, loses = np.minimum, np.greater
 
 
 class To(Op):
@@ -459,7 +543,7 @@ class Clone(Op):
         return grad_output
 
 
-# -- the functions that users call -----------------------------------------------------------------------------
+# -- the functions that users call -----------------------------------------------------------------
 
 
 def _pair(x, y):
@@ -495,6 +579,21 @@ def maximum(input, other):
     return Maximum.apply(*_pair(input, other))
 
 
+def minimum(input, other):
+    """The smaller of the two tensors, element by element; a tie splits the gradient evenly."""
+    return Minimum.apply(*_pair(input, other))
+
+
+def rsub(input, other):
+    """other - input."""
+    return Rsub.apply(input, other)
+
+
+def rdiv(input, other):
+    """other / input."""
+    return mul(reciprocal(input), other)
+
+
 def pow(input, exponent):
     """input ** exponent; either may be a number."""
     if isinstance(input, Tensor) and isinstance(exponent, int | float):
@@ -503,11 +602,24 @@ def pow(input, exponent):
 
 
 def where(condition, input, other):
-    """`input` where `condition`, else `other`; a branch that is not chosen gets gradient 0, even beside NaN."""
+    """`input` where `condition`, else `other`.
+
+    The branch that is not chosen gets gradient 0, even where it is NaN.
+    """
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
         input = Tensor(np.asarray(input, np.result_type(type(input))))
         input = input.to(get_default_dtype()) if input.dtype.is_floating_point else input
     return Where.apply(condition, *_pair(input, other))
+
+
+def rpow(input, other):
+    """other ** input."""
+    return pow(other, input)
+
+
+def square(input):
+    """input ** 2."""
+    return pow(input, 2)
 
 
 def clamp(input, min=None, max=None):
@@ -525,33 +637,93 @@ def masked_fill(input, mask, value):
     return MaskedFill.apply(input, mask, value.item() if isinstance(value, Tensor) else value)
 
 
-def compare(ufunc):
-    """A comparison as a function of two operands, to a boolean tensor without gradient."""
+def floor_divide(input, other):
+    """The quotient rounded down; it has no derivative, as in torch."""
+    return FloorDivide.apply(*_pair(input, other))
+
+
+# -- functions of one tensor, by their operation
+
+
+def unary(op, doc):
+    """An operation of one tensor as a function."""
+
+    def function(input):
+        return op.apply(input)
+
+    function.__name__, function.__doc__ = op.__name__.lower(), doc
+    return function
+
+
+neg = unary(Neg, "-input.")
+exp = unary(Exp, "e ** input.")
+log = unary(Log, "The natural logarithm.")
+sqrt = unary(Sqrt, "The square root.")
+reciprocal = unary(Reciprocal, "1 / input.")
+abs = unary(Abs, "The absolute value; gradient 0 at 0.")
+sign = unary(Sign, "-1, 0 or 1.")
+sin = unary(Sin, "The sine.")
+cos = unary(Cos, "The cosine.")
+tanh = unary(Tanh, "The hyperbolic tangent.")
+sigmoid = unary(Sigmoid, "1 / (1 + exp(-input)).")
+relu = unary(Relu, "max(input, 0); gradient 0 at 0.")
+clone = unary(Clone, "A copy; gradients flow back through it.")
+
+
+# -- comparisons and logic, to tensors without gradient
+
+
+def compare(name, ufunc):
+    """A comparison as a function of two operands, to a boolean tensor."""
 
     def comparison(input, other):
-        x, y = _pair(input, other)
-        return Tensor(ufunc(*arrays(x, y)))
+        return Tensor(ufunc(*arrays(*_pair(input, other))))
 
+    comparison.__name__, comparison.__doc__ = name, f"Whether input {name} other, one by one."
     return comparison
 
 
-def logical(ufunc):
-    """A bitwise or logical operation on booleans and integers, without gradient."""
+def bitwise(name, ufunc):
+    """A bitwise operation on integers, on booleans a logical one."""
 
     def operation(input, other):
-        x, y = _pair(input, other)
-        a, b = arrays(x, y)
+        a, b = arrays(*_pair(input, other))
         if a.dtype.kind == "f":
-            raise RuntimeError(
-                f'"{ufunc.__name__}" not implemented for {from_numpy_dtype(a.dtype)}'
-            )
+            kind = from_numpy_dtype(a.dtype).scalar_type
+            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{kind}'")
         return Tensor(ufunc(a, b))
 
+    operation.__name__, operation.__doc__ = name, f"`{name}`; on booleans the logical operation."
     return operation
 
 
-def floor_divide(input, other):
-    """The quotient rounded down; no gradient flows (it is 0 almost everywhere)."""
-    x, y = _pair(input, other)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return Tensor(np.floor_divide(*arrays(x, y)))
+eq, ne = compare("eq", np.equal), compare("ne", np.not_equal)
+lt, le = compare("lt", np.less), compare("le", np.less_equal)
+gt, ge = compare("gt", np.greater), compare("ge", np.greater_equal)
+bitwise_and = bitwise("bitwise_and", np.bitwise_and)
+bitwise_or = bitwise("bitwise_or", np.bitwise_or)
+bitwise_xor = bitwise("bitwise_xor", np.bitwise_xor)
+
+
+def invert(input):
+    """~input: of booleans their negation, of integers all bits turned."""
+    if input._data.dtype.kind == "f":
+        raise TypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        )
+    return Tensor(~input._data)
+
+
+def logical_not(input):
+    """Whether each element is 0."""
+    return Tensor(np.logical_not(input._data))
+
+
+def isnan(input):
+    """Whether each element is NaN."""
+    return Tensor(np.isnan(input._data))
+
+
+def isfinite(input):
+    """Whether each element is neither infinite nor NaN."""
+    return Tensor(np.isfinite(input._data))

@@ -106,7 +106,7 @@ class MaxPool2DWinners(Op):
 
 
 def flat_indices(which, windows, shape):
-    """Where each winner stands in its image, as row * W + column, int64: torch's `return_indices`."""
+    """Where each winner stands in its image, row * W + column, int64: torch's `return_indices`."""
     rows, columns = np.divmod(which._data.astype(np.int64), windows.kernel[1])
     for taps_along, dim in ((rows, 0), (columns, 1)):
         start = np.arange(windows.out_size[dim]) * windows.stride[dim] - windows.padding[dim][0]

@@ -1,10 +1,14 @@
 """Reductions: sum, mean, var, max, ... over all dimensions, one, or several."""
 
-import numpy as np
+import builtins
+import math
+from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.pointwise import Op, float_array, where
+from dlcourse.mini.ops.pointwise import Op, float_array, maximum, minimum
 from dlcourse.mini.ops.shape import wrap_dim
+
+import numpy as np
 
 
 def axes_of(x, dim):
@@ -19,13 +23,13 @@ def axes_of(x, dim):
 
 
 def restore(x, axes, shape):
-    """Give a reduced tensor its dimensions back, as size 1, so that it broadcasts against `shape` again."""
+    """Give a reduced tensor its dimensions back, as size 1: it broadcasts against `shape` again."""
     kept = tuple(1 if i in axes else s for i, s in enumerate(shape))
     return x if x._data.shape == kept else x.reshape(kept)
 
 
 class Reduction(Op):
-    """A reduction's node carries overload 1 when it was asked for particular dims, as in torch."""
+    """The node's name ends in 1 when particular dims were asked for, as in torch."""
 
     def name(self):
         return f"{type(self).__name__}Backward{int(self.by_dim)}"
@@ -48,66 +52,80 @@ class Mean(Reduction):
     def forward(ctx, x, axes, keepdim, by_dim):
         if x._data.dtype.kind != "f":
             raise RuntimeError(
-                "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-                f"Got: {x.dtype}"
+                "mean(): could not infer output dtype. Input dtype must be either a floating point "
+                f"or complex dtype. Got: {x.dtype.scalar_type}"
             )
         ctx.axes, ctx.shape, ctx.by_dim = axes, x._data.shape, by_dim
-        ctx.count = int(np.prod([x._data.shape[a] for a in axes]))
-        with np.errstate(invalid="ignore", divide="ignore"):
+        ctx.count = math.prod([x._data.shape[a] for a in axes])
+        with np.errstate(invalid="ignore", divide="ignore"):  # no elements: NaN
             total = np.asarray(x._data.sum(axes, keepdims=keepdim))
-            return Tensor(
-                total / np.asarray(ctx.count, x._data.dtype)
-            )  # NaN for no elements, as in torch
+            return Tensor(total / np.asarray(ctx.count, x._data.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
-        return (
-            restore(grad_output / ctx.count, ctx.axes, ctx.shape).expand(ctx.shape),
-            None,
-            None,
-            None,
-        )
+        share = restore(grad_output / builtins.max(ctx.count, 1), ctx.axes, ctx.shape)
+        return share.expand(ctx.shape), None, None, None
 
 
 class Amax(Op):
     """The largest value; ties share the gradient evenly."""
 
+    pick = staticmethod(np.max)
+
     @staticmethod
     def forward(ctx, x, axes, keepdim):
         ctx.axes = axes
-        kept = np.asarray(x._data.max(axes, keepdims=True))
         ctx.save_for_backward(x)
-        return Tensor(kept if keepdim else np.asarray(kept.squeeze(axes)))
+        return Tensor(np.asarray(ctx.pick(x._data, axis=axes, keepdims=keepdim)))
 
     @staticmethod
     def backward(ctx, grad_output):
         (x,) = ctx.saved_tensors
-        winners = x._data == x._data.max(ctx.axes, keepdims=True)
-        share = Tensor((winners / winners.sum(ctx.axes, keepdims=True)).astype(x._data.dtype))
+        winners = x._data == ctx.pick(x._data, axis=ctx.axes, keepdims=True)
+        with np.errstate(invalid="ignore"):  # among NaN nobody wins
+            share = winners / winners.sum(ctx.axes, keepdims=True)
+        share = Tensor(share.astype(x._data.dtype))
         return restore(grad_output, ctx.axes, x._data.shape) * share, None, None
 
 
+class Amin(Amax):
+    """The smallest value; ties share the gradient evenly."""
+
+    pick = staticmethod(np.min)
+
+
+class Max(Amax):
+    """`amax` over everything, under the name that torch gives its node."""
+
+    overload = 1
+
+
+class Min(Amin):
+    """`amin` over everything, under the name that torch gives its node."""
+
+    overload = 1
+
+
 class MaxDim(Op):
-    """The largest value along one dim and where it stands; the gradient goes to that one element."""
+    """The largest value along one dim and where it stands; the gradient goes to that element."""
+
+    pick = staticmethod(np.argmax)
 
     def name(self):
-        return "MaxBackward0"
+        return f"{type(self).__name__.removesuffix('Dim')}Backward0"
 
     @staticmethod
     def forward(ctx, x, dim, keepdim):
         ctx.dim, ctx.shape, ctx.keepdim = dim, x._data.shape, keepdim
-        index = (
-            np.expand_dims(np.asarray(x._data.argmax(dim)), dim)
-            if x._data.ndim
-            else np.zeros((), np.int64)
-        )
-        values = np.take_along_axis(x._data, index, dim) if x._data.ndim else x._data.copy()
-        indices = Tensor(index)
+        array = np.atleast_1d(x._data)
+        index = np.expand_dims(ctx.pick(array, dim), dim)
+        values = np.take_along_axis(array, index, dim)
         ctx.save_for_backward(Tensor(index))
-        if not keepdim and x._data.ndim:
-            values, indices = values.squeeze(dim), Tensor(index.squeeze(dim))
+        if not keepdim or x._data.ndim == 0:
+            values, index = values.squeeze(dim), index.squeeze(dim)
+        indices = Tensor(index)
         ctx.mark_non_differentiable(indices)
-        return Tensor(np.asarray(values)), indices
+        return Tensor(values), indices
 
     @staticmethod
     def backward(ctx, grad_output, _):
@@ -115,14 +133,45 @@ class MaxDim(Op):
         if not ctx.shape:
             return grad_output, None, None
         grad = grad_output if ctx.keepdim else grad_output.unsqueeze(ctx.dim)
-        return (
-            Tensor(np.zeros(ctx.shape, grad._data.dtype)).scatter_add(ctx.dim, index, grad),
-            None,
-            None,
-        )
+        zeros = Tensor(np.zeros(ctx.shape, grad._data.dtype))
+        return zeros.scatter_add(ctx.dim, index, grad), None, None
 
 
-# -- the functions that users call -----------------------------------------------------------------------------
+class MinDim(MaxDim):
+    """The smallest value along one dim and where it stands."""
+
+    pick = staticmethod(np.argmin)
+
+
+class Logsumexp(Op):
+    """m + log(sum(exp(x - m))) with the maximum m, so that nothing overflows."""
+
+    @staticmethod
+    def forward(ctx, x, axes, keepdim):
+        ctx.axes, array = axes, float_array(x)
+        m = np.asarray(array.max(axes, keepdims=True, initial=-np.inf))
+        m[~np.isfinite(m)] = 0
+        with np.errstate(divide="ignore"):
+            total = np.log(np.exp(array - m).sum(axes, keepdims=True)) + m
+        out = Tensor(total if keepdim else np.asarray(total.squeeze(axes)))
+        ctx.save_for_backward(x, out)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, out = ctx.saved_tensors
+        grad = restore(grad_output, ctx.axes, x._data.shape)
+        return grad * (x - restore(out, ctx.axes, x._data.shape)).exp(), None, None
+
+
+class MaxResult(NamedTuple):
+    """What max and min along one dim return."""
+
+    values: Tensor
+    indices: Tensor
+
+
+# -- the functions that users call -----------------------------------------------------------------
 
 
 def sum(input, dim=None, keepdim=False, *, dtype=None):
@@ -139,91 +188,83 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
     return Mean.apply(input, axes_of(input, dim), keepdim, dim is not None)
 
 
-def var(input, dim=None, *, correction=1, keepdim=False, unbiased=None):
-    """The variance, divided by N - correction (1: unbiased).  NaN where N <= correction, as in torch."""
-    if unbiased is not None:
-        correction = int(unbiased)
+def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+    """The variance, divided by N - correction (1: unbiased).  NaN where N <= correction."""
+    # NB: in torch var and std are one node each, VarBackward0 and StdBackward0.
+    if unbiased is not None and correction is not None:
+        raise TypeError("var() and std() take unbiased or correction, not both")
+    if correction is None:
+        correction = 1 if unbiased is None else int(unbiased)
     axes = axes_of(input, dim)
-    count = int(np.prod([input._data.shape[a] for a in axes]))
+    count = math.prod([input._data.shape[a] for a in axes])
     squares = (input - mean(input, axes, keepdim=True)) ** 2 if axes else (input - input) ** 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return sum(squares, axes, keepdim) / np.maximum(count - correction, 0)
+    return sum(squares, axes, keepdim) / builtins.max(count - correction, 0)
 
 
-def std(input, dim=None, *, correction=1, keepdim=False, unbiased=None):
+def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The square root of `var`."""
-    return var(input, dim, correction=correction, keepdim=keepdim, unbiased=unbiased).sqrt()
+    return var(input, dim, unbiased, keepdim, correction=correction).sqrt()
 
 
 def amax(input, dim=(), keepdim=False):
     """The largest value over `dim`; ties share the gradient evenly."""
-    _not_empty(input, "amax", dim)
-    return Amax.apply(input, axes_of(input, dim), keepdim)
+    return Amax.apply(input, _not_empty(input, dim, "amax"), keepdim)
 
 
 def amin(input, dim=(), keepdim=False):
     """The smallest value over `dim`; ties share the gradient evenly."""
-    _not_empty(input, "amin", dim)
-    return -Amax.apply(-input, axes_of(input, dim), keepdim)
+    return Amin.apply(input, _not_empty(input, dim, "amin"), keepdim)
 
 
 def max(input, dim=None, keepdim=False):
-    """max(input): the largest value, ties sharing its gradient.  max(input, dim): (values, indices)."""
+    """The largest value, ties sharing its gradient; with `dim` (values, indices) along it.
+
+    max(input, other) is maximum(input, other).
+    """
     if isinstance(dim, Tensor):
-        return input.maximum(dim)
+        return maximum(input, dim)
+    axes = _not_empty(input, dim, "max")
     if dim is None:
-        _not_empty(input, "max", dim)
-        return Amax.apply(input, axes_of(input, None), False)
+        return Max.apply(input, axes, False)
     return MaxResult(*MaxDim.apply(input, wrap_dim(dim, input._data.ndim), keepdim))
 
 
 def min(input, dim=None, keepdim=False):
-    """min(input): the smallest value, ties sharing its gradient.  min(input, dim): (values, indices)."""
+    """The smallest value, ties sharing its gradient; with `dim` (values, indices) along it.
+
+    min(input, other) is minimum(input, other).
+    """
     if isinstance(dim, Tensor):
-        return -((-input).maximum(-dim))
+        return minimum(input, dim)
+    axes = _not_empty(input, dim, "min")
     if dim is None:
-        _not_empty(input, "min", dim)
-        return -Amax.apply(-input, axes_of(input, None), False)
-    values, indices = MaxDim.apply(-input, wrap_dim(dim, input._data.ndim), keepdim)
-    return MaxResult(-values, indices)
-
-
-class MaxResult(tuple):
-    """(values, indices), with those names."""
-
-    __slots__ = ()
-
-    def __new__(cls, values, indices):
-        return tuple.__new__(cls, (values, indices))
-
-    values = property(lambda self: self[0])
-    indices = property(lambda self: self[1])
+        return Min.apply(input, axes, False)
+    return MaxResult(*MinDim.apply(input, wrap_dim(dim, input._data.ndim), keepdim))
 
 
 def argmax(input, dim=None, keepdim=False):
-    """The index of the (first) largest value, int64."""
-    _not_empty(input, "argmax", dim)
-    if dim is None:
-        return Tensor(np.asarray(input._data.argmax()))
-    dim = wrap_dim(dim, input._data.ndim)
-    index = np.asarray(input._data.argmax(dim if input._data.ndim else None))
-    return Tensor(np.expand_dims(index, dim) if keepdim and input._data.ndim else index)
+    """The index of the (first) largest value, int64; without `dim` in the flattened tensor."""
+    return _arg(np.argmax, "argmax", input, dim, keepdim)
 
 
 def argmin(input, dim=None, keepdim=False):
-    """The index of the (first) smallest value, int64."""
-    return argmax(Tensor(-input._data), dim, keepdim)
+    """The index of the (first) smallest value, int64; without `dim` in the flattened tensor."""
+    return _arg(np.argmin, "argmin", input, dim, keepdim)
+
+
+def _arg(pick, name, input, dim, keepdim):
+    if dim is None and input._data.size == 0:
+        raise IndexError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
+        )
+    _not_empty(input, dim, name)
+    axis = None if dim is None or input._data.ndim == 0 else wrap_dim(dim, input._data.ndim)
+    return Tensor(np.asarray(pick(input._data, axis=axis, keepdims=keepdim)))
 
 
 def logsumexp(input, dim, keepdim=False):
-    """log(sum(exp(x))), computed without overflow as m + log(sum(exp(x - m)))."""
-    axes = axes_of(input, dim)
-    m = Tensor(
-        np.asarray(float_array(input).max(axes, keepdims=True))
-    )  # a constant: its gradient cancels
-    m = where(Tensor(np.isfinite(m._data)), m, 0.0)
-    out = sum((input - m).exp(), axes, keepdim=True).log() + m
-    return out if keepdim else out.squeeze(axes)
+    """log(sum(exp(input))) over `dim`, computed without overflow."""
+    return Logsumexp.apply(input, axes_of(input, dim), keepdim)
 
 
 def all(input):
@@ -236,8 +277,15 @@ def any(input):
     return Tensor(np.asarray(input._data.any()))
 
 
-def _not_empty(x, name, dim):
+def _not_empty(x, dim, name):
+    """The axes of `dim`; a reduction without a neutral element needs elements along them."""
+    axes = axes_of(x, dim)
     if x._data.size == 0 and (dim is None or dim == ()):
         raise RuntimeError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            "reduction dim with the 'dim' argument."
         )
+    for axis in axes:
+        if x._data.shape[axis] == 0:
+            raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size.")
+    return axes

@@ -1,9 +1,12 @@
-"""Shape and views: no element changes.  Where NumPy can give a view the result shares memory and version."""
+"""Shape and views: no element changes.
 
-import numpy as np
+Where NumPy can give a view the result shares memory and version counter.
+"""
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.pointwise import Op
+from dlcourse.mini.ops.pointwise import Op, promote
+
+import numpy as np
 
 
 def alias(x, array):
@@ -24,7 +27,7 @@ def sizes(args):
 
 
 def wrap_dim(dim, ndim):
-    """A dim from -ndim to ndim - 1, as a non-negative one (a 0-d tensor counts as 1-d, as in torch)."""
+    """A dim from -ndim to ndim - 1 as a non-negative one; a 0-d tensor counts as 1-d."""
     n = max(ndim, 1)
     if not isinstance(dim, int | np.integer):
         raise TypeError(f"dim must be int, not {type(dim).__name__}")
@@ -130,16 +133,18 @@ class SumTo(Op):
 
 
 class Squeeze(Op):
+    """`overload` is torch's: 0 for all dims, 1 for one dim, 2 for several."""
+
     _takes_views = True
 
     @staticmethod
-    def forward(ctx, x, dims):
-        ctx.shape = x._data.shape
+    def forward(ctx, x, dims, overload):
+        ctx.shape, ctx.overload = x._data.shape, overload
         return alias(x, x._data.squeeze(dims))
 
     @staticmethod
     def backward(ctx, grad_output):
-        return grad_output.reshape(ctx.shape), None
+        return grad_output.reshape(ctx.shape), None, None
 
 
 class Unsqueeze(Op):
@@ -166,11 +171,19 @@ class Flip(Op):
         return grad_output.flip(ctx.dims), None
 
 
+def in_one_type(tensors):
+    """The arrays in the type that they promote to together."""
+    dtype = tensors[0]._data.dtype
+    for tensor in tensors[1:]:
+        dtype = promote(dtype, tensor._data.dtype)
+    return [t._data.astype(dtype, copy=False) for t in tensors]
+
+
 class Cat(Op):
     @staticmethod
     def forward(ctx, dim, *tensors):
         ctx.dim, ctx.lengths = dim, [t._data.shape[dim] for t in tensors]
-        return Tensor(np.concatenate([t._data for t in tensors], axis=dim))
+        return Tensor(np.concatenate(in_one_type(tensors), axis=dim))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -181,14 +194,14 @@ class Stack(Op):
     @staticmethod
     def forward(ctx, dim, *tensors):
         ctx.dim = dim
-        return Tensor(np.stack([t._data for t in tensors], axis=dim))
+        return Tensor(np.stack(in_one_type(tensors), axis=dim))
 
     @staticmethod
     def backward(ctx, grad_output):
         return (None, *grad_output.unbind(ctx.dim))
 
 
-# -- the functions that users call -----------------------------------------------------------------------------
+# -- the functions that users call -----------------------------------------------------------------
 
 
 def _full_shape(x, shape):
@@ -198,13 +211,14 @@ def _full_shape(x, shape):
         raise RuntimeError("only one dimension can be inferred")
     known = int(np.prod([s for s in shape if s != -1]))
     size = x._data.size
-    if any(s < -1 for s in shape):
-        raise RuntimeError(f"invalid shape dimension {min(shape)}")
+    for i, s in enumerate(shape):
+        if s < -1:
+            raise RuntimeError(f"invalid shape dimension {s} at index {i} of shape {list(shape)}")
     if -1 in shape:
         if known == 0:
             raise RuntimeError(
-                f"cannot reshape tensor of {size} elements into shape {list(shape)} because the unspecified dimension "
-                "size -1 can be any value and is ambiguous"
+                f"cannot reshape tensor of {size} elements into shape {list(shape)} because the "
+                "unspecified dimension size -1 can be any value and is ambiguous"
             )
         if size % known == 0:
             return tuple(size // known if s == -1 else s for s in shape)
@@ -214,7 +228,7 @@ def _full_shape(x, shape):
 
 
 def reshape(input, *shape):
-    """The same elements in the same order under another shape; a view where memory allows, else a copy."""
+    """The same elements in the same order, otherwise arranged; a view where memory allows."""
     return View.apply(input, _full_shape(input, sizes(shape)))
 
 
@@ -223,8 +237,8 @@ def view(input, *shape):
     shape = _full_shape(input, sizes(shape))
     if not np.may_share_memory(input._data.reshape(shape), input._data) and input._data.size:
         raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
-            "contiguous subspaces). Use .reshape(...) instead."
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
         )
     return View.apply(input, shape)
 
@@ -243,8 +257,9 @@ def permute(input, *dims):
     dims = tuple(wrap_dim(d, input._data.ndim) for d in sizes(dims))
     if len(dims) != input._data.ndim:
         raise RuntimeError(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
-            f"ordering of dimensions i.e. input.dim() = {input._data.ndim} is not equal to len(dims) = {len(dims)}"
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+            "length of the desired ordering of dimensions i.e. "
+            f"input.dim() = {input._data.ndim} is not equal to len(dims) = {len(dims)}"
         )
     if len(set(dims)) != len(dims):
         raise RuntimeError("permute(): duplicate dims are not allowed.")
@@ -267,11 +282,17 @@ def t(input):
     return T.apply(input)
 
 
+def T_property(input):
+    """All dimensions in reverse order."""
+    return permute(input, tuple(range(input._data.ndim))[::-1])
+
+
 def mT(input):
     """The last two dimensions transposed."""
     if input._data.ndim < 2:
         raise RuntimeError(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {input._data.ndim}-D tensor."
+            "tensor.mT is only supported on matrices or batches of matrices. Got "
+            f"{input._data.ndim}-D tensor."
         )
     return transpose(input, -2, -1)
 
@@ -282,15 +303,17 @@ def expand(input, *shape):
     lead = len(shape) - len(old)
     if lead < 0:
         raise RuntimeError(
-            f"expand({input.dtype}{{{list(old)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) must "
-            f"be greater or equal to the number of dimensions in the tensor ({len(old)})"
+            f"expand({input.dtype}{{{list(old)}}}, size={list(shape)}): the number of sizes "
+            f"provided ({len(shape)}) must be greater or equal to the number of dimensions in the "
+            f"tensor ({len(old)})"
         )
     full = tuple(old[i - lead] if s == -1 and i >= lead else s for i, s in enumerate(shape))
     for i, (have, want) in enumerate(zip(old, full[lead:], strict=True)):
         if have not in (1, want):
             raise RuntimeError(
-                f"The expanded size of the tensor ({want}) must match the existing size ({have}) at non-singleton "
-                f"dimension {i + lead}.  Target sizes: {list(full)}.  Tensor sizes: {list(old)}"
+                f"The expanded size of the tensor ({want}) must match the existing size ({have}) "
+                f"at non-singleton dimension {i + lead}.  Target sizes: {list(full)}.  "
+                f"Tensor sizes: {list(old)}"
             )
     return Expand.apply(input, full)
 
@@ -303,9 +326,11 @@ def sum_to_size(input, *shape):
 def squeeze(input, dim=None):
     """Without its dimensions of size 1, or without those named in `dim` if their size is 1."""
     ndim, shape = input._data.ndim, input._data.shape
-    dims = range(ndim) if dim is None else (dim if isinstance(dim, tuple | list) else (dim,))
+    several = isinstance(dim, tuple | list)
+    dims = range(ndim) if dim is None else (dim if several else (dim,))
     dims = [wrap_dim(d, ndim) for d in dims]
-    return Squeeze.apply(input, tuple(d for d in dims if ndim and shape[d] == 1))
+    overload = 2 if several else int(dim is not None)
+    return Squeeze.apply(input, tuple(d for d in dims if ndim and shape[d] == 1), overload)
 
 
 def unsqueeze(input, dim):
@@ -315,13 +340,17 @@ def unsqueeze(input, dim):
 
 def flip(input, *dims):
     """The order along `dims` reversed (a copy, as in torch)."""
-    return Flip.apply(input, tuple(wrap_dim(d, input._data.ndim) for d in sizes(dims)))
+    axes = tuple(wrap_dim(d, input._data.ndim) for d in sizes(dims))
+    for i, axis in enumerate(axes):
+        if axis in axes[:i]:
+            raise RuntimeError(f"dim {axis} appears multiple times in the list of dims")
+    return Flip.apply(input, axes)
 
 
 def cat(tensors, dim=0):
     """The tensors one after another along `dim`."""
     if not tensors:
-        raise ValueError("expected a non-empty list of Tensors")
+        raise ValueError("cat(): expected a non-empty list of Tensors")
     ndim = tensors[0]._data.ndim
     if ndim == 0:
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
@@ -334,8 +363,8 @@ def cat(tensors, dim=0):
         for d, (want, have) in enumerate(zip(tensors[0].shape, tensor.shape, strict=True)):
             if d != dim and want != have:
                 raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {dim}. Expected size {want} but got size {have} "
-                    f"for tensor number {i} in the list."
+                    f"Sizes of tensors must match except in dimension {dim}. Expected size {want} "
+                    f"but got size {have} for tensor number {i} in the list."
                 )
     return Cat.apply(dim, *tensors)
 
@@ -347,8 +376,8 @@ def stack(tensors, dim=0):
     for i, tensor in enumerate(tensors):
         if tensor._data.shape != tensors[0]._data.shape:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
-                f"{list(tensor.shape)} at entry {i}"
+                "stack expects each tensor to be equal size, but got "
+                f"{list(tensors[0].shape)} at entry 0 and {list(tensor.shape)} at entry {i}"
             )
     return Stack.apply(wrap_dim(dim, tensors[0]._data.ndim + 1), *tensors)
 
@@ -368,8 +397,8 @@ def split(tensor, split_size_or_sections, dim=0):
         lengths = list(split_size_or_sections)
         if sum(lengths) != length:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at dimension "
-                f"{dim}), but got split_sizes={lengths}"
+                f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's "
+                f"size at dimension {dim}), but got split_sizes={lengths}"
             )
     pieces, start = [], 0
     for size in lengths:
@@ -381,6 +410,6 @@ def split(tensor, split_size_or_sections, dim=0):
 def unbind(input, dim=0):
     """A tuple of the slices along `dim`, each without that dimension."""
     if input._data.ndim == 0:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     dim = wrap_dim(dim, input._data.ndim)
     return tuple(input[(slice(None),) * dim + (i,)] for i in range(input._data.shape[dim]))

@@ -1,0 +1,179 @@
+"""What one asks a tensor: numbers, sizes, types.  No gradient passes here but through `to`."""
+
+import builtins
+
+from dlcourse.mini import _dtype
+from dlcourse.mini._core import Tensor
+from dlcourse.mini.ops.creation import Dtype, require_cpu
+from dlcourse.mini.ops.pointwise import To
+from dlcourse.mini.ops.shape import unbind, wrap_dim
+
+import numpy as np
+
+# -- as something of Python or NumPy ---------------------------------------------------------------
+
+
+def item(self):
+    """The one element as a Python number."""
+    if self._data.size != 1:
+        raise RuntimeError(
+            f"a Tensor with {self._data.size} elements cannot be converted to Scalar"
+        )
+    return self._data.item()
+
+
+def to_float(self):
+    return builtins.float(item(self))
+
+
+def to_int(self):
+    return builtins.int(item(self))
+
+
+def to_bool(self):
+    if self._data.size != 1:
+        what = "no values" if self._data.size == 0 else "more than one value"
+        raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+    return builtins.bool(item(self))
+
+
+def to_index(self):
+    if self._data.dtype.kind not in "iub" or self._data.size != 1:
+        raise TypeError("only integer tensors of a single element can be converted to an index")
+    return builtins.int(item(self))
+
+
+def tolist(self):
+    """Nested lists of Python numbers; of a 0-d tensor the number itself."""
+    return self._data.tolist()
+
+
+def numpy(self, *, force=False):
+    """The array itself, memory shared."""
+    if self.requires_grad and not force:
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
+    return self._data
+
+
+def to_array(self, dtype=None, copy=None):
+    return np.array(numpy(self), dtype=dtype, copy=copy)
+
+
+def identity(self):
+    return id(self)
+
+
+def length(self):
+    if self._data.ndim == 0:
+        raise TypeError("len() of a 0-d tensor")
+    return self._data.shape[0]
+
+
+def iterate(self):
+    if self._data.ndim == 0:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(unbind(self, 0))
+
+
+def formatted(self, spec):
+    return format(self._data.item(), spec) if self._data.ndim == 0 else format(repr(self), spec)
+
+
+def deepcopy(self, memo):
+    """A copy of a leaf, with a copy of its gradient."""
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment."
+        )
+    out = memo[id(self)] = Tensor(self._data.copy(), self._requires_grad)
+    if self._grad is not None:
+        out._grad = Tensor(self._grad._data.copy())
+    return out
+
+
+# -- its shape -------------------------------------------------------------------------------------
+
+
+def size(self, dim=None):
+    """The shape, or the length of one dimension."""
+    if dim is None:
+        return self.shape
+    dim = wrap_dim(dim, self._data.ndim)
+    if self._data.ndim == 0:
+        raise IndexError("dimension specified as 0 but tensor has no dimensions")
+    return self._data.shape[dim]
+
+
+def numel(self):
+    """The number of elements."""
+    return self._data.size
+
+
+def dim(self):
+    """The number of dimensions."""
+    return self._data.ndim
+
+
+def stride(self):
+    """How many elements further the next one of each dimension lies in memory."""
+    return tuple(s // self._data.itemsize for s in self._data.strides)
+
+
+def is_contiguous(self):
+    """Whether the elements lie in memory in the order of their indices."""
+    return self._data.flags.c_contiguous
+
+
+def contiguous(self):
+    """Itself when its memory is in order, else a copy."""
+    return self if self._data.flags.c_contiguous else self.clone()
+
+
+# -- its type --------------------------------------------------------------------------------------
+
+
+def to(self, *args, dtype=None, device=None):
+    """`to(dtype)`, `to(other)` or `to("cpu")`; the tensor itself when nothing changes."""
+    require_cpu(device)
+    for arg in args:
+        if isinstance(arg, Dtype | Tensor):
+            dtype = arg if isinstance(arg, Dtype) else arg.dtype
+        else:
+            require_cpu(arg)
+    return self if dtype is None or dtype is self.dtype else To.apply(self, dtype)
+
+
+def type_as(self, other):
+    """In the type of `other`."""
+    return to(self, other.dtype)
+
+
+def is_floating_point(self):
+    return self.dtype.is_floating_point
+
+
+def cpu(self):
+    return self
+
+
+def float(self):
+    return to(self, _dtype.float32)
+
+
+def double(self):
+    return to(self, _dtype.float64)
+
+
+def long(self):
+    return to(self, _dtype.int64)
+
+
+def int(self):
+    return to(self, _dtype.int32)
+
+
+def bool(self):
+    return to(self, _dtype.bool_)
