@@ -34,6 +34,7 @@ help: ## list the targets
 # ------------------------------------------------------------------------- what a reader wants
 
 book: $(VENV)/.book ## build the site into _build/html (from stored outputs: no torch, no GPU)
+	@mkdir -p $(HTML)/_static  # or a build that fails early leaves a file of that name in its place
 	$(BIN)/jupyter-book build -W --keep-going .
 	@echo "Open $(CURDIR)/$(HTML)/index.html, or run: make serve"
 
