@@ -1,11 +1,12 @@
-"""Numbers of recorded runs in prose: the role ``recorded`` and the directive ``exempt-cells``.
+"""What was recorded, in prose: the role and the directive ``recorded``, and ``exempt-cells``.
 
 A recorded run is ``data/results/<name>.json``. The text of the role is ``<name>:<key>``, with dots
-between the keys of nested objects and an optional format::
+between the keys of nested objects and an optional format, which may be the word code::
 
-    The network reaches {recorded}`handwritten_digits_full:figures.test_accuracy|.2%`.
+    {recorded}`digits:command|code` reaches {recorded}`digits:figures.test_accuracy|.2%`.
 
-A run, a key or a format that is not there is a warning, and so fails the build.
+The directive of the same name sets a recorded text of several lines as it is. A run, a key or a
+format that is not there is a warning, and so fails the build.
 """
 
 import json
@@ -39,11 +40,29 @@ class Recorded(SphinxRole):
         results = Path(self.env.srcdir, "data", "results")
         name = self.text.partition(":")[0]
         self.env.note_dependency(str(results / f"{name}.json"))
+        text, code, _ = self.text.partition("|code")
         try:
-            return [nodes.Text(lookup(results, self.text))], []
+            value = lookup(results, text)
+            return [nodes.literal(text=value) if code else nodes.Text(value)], []
         except ValueError as error:
             message = self.inliner.reporter.warning(str(error), line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
+
+
+class RecordedText(SphinxDirective):
+    """A recorded text, line by line."""
+
+    required_arguments = 1
+
+    def run(self):
+        results = Path(self.env.srcdir, "data", "results")
+        self.env.note_dependency(str(results / f"{self.arguments[0].partition(':')[0]}.json"))
+        try:
+            text = lookup(results, self.arguments[0])
+        except ValueError as error:
+            return [self.state.document.reporter.warning(str(error), line=self.lineno)]
+        block = nodes.literal_block(text, text, language="text")
+        return [nodes.container("", block, classes=["recorded"])]
 
 
 def exempt_cells(root: Path) -> list[tuple[str, int, str]]:
@@ -75,4 +94,5 @@ class ExemptCells(SphinxDirective):
 
 def setup(app: Sphinx) -> None:
     app.add_role("recorded", Recorded())
+    app.add_directive("recorded", RecordedText)
     app.add_directive("exempt-cells", ExemptCells)

@@ -144,6 +144,26 @@ def switch_repository(app: Sphinx, config: Config) -> None:
     }
 
 
+INDEX = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="0; url={first}">
+<title>{title}</title>
+</head>
+<body><p><a href="{first}">{title}</a></p></body>
+</html>
+"""
+
+
+def write_index(app: Sphinx, exception: Exception | None) -> None:
+    """The address of the site leads to its first page."""
+    if not exception and app.builder.format == "html":
+        page = INDEX.format(first=f"{app.config.root_doc}.html", title=app.config.html_title)
+        Path(app.outdir, "index.html").write_text(page, encoding="utf-8")
+
+
 def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
@@ -177,6 +197,7 @@ def setup(app: Sphinx) -> dict:
     app.add_post_transform(MarkEngines)
     app.add_post_transform(DropRepeatedIds)
     records.setup(app)
+    app.connect("build-finished", write_index, priority=100)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_fonts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
