@@ -9,6 +9,7 @@ import ast
 import importlib
 import json
 import re
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -370,6 +371,34 @@ def test_solution_prints_source_and_reasoning(sample, capsys):
     assert "errors of order eps" in shown
     dlcourse.exercises.solution("sample.diamond")
     assert capsys.readouterr().out.startswith("diamond = 4.0")
+
+
+def test_in_ipython_the_line_of_the_cell_is_shown(sample):
+    folder = dlcourse.exercises.__path__[-1]
+    cell = """
+def slope(f, x, eps):
+    return f(x) / 0
+
+check("sample.slope", slope)
+print("and after the verdict the cell goes on")
+"""
+    program = f"""
+import dlcourse.exercises
+from IPython.core.interactiveshell import InteractiveShell
+
+dlcourse.exercises.__path__.append({folder!r})
+shell = InteractiveShell.instance()
+shell.run_cell("from dlcourse.exercises import check")
+shell.run_cell({cell.strip()!r})
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout == (
+        "✗ sample.slope: wrong\n"
+        "  `slope` stops with an error. Line 2: `return f(x) / 0`\n"
+        "  ZeroDivisionError: float division by zero\n"
+        "and after the verdict the cell goes on\n"
+    ), done.stderr
 
 
 def test_html_shows_code_and_stress_and_escapes_the_rest():

@@ -26,6 +26,7 @@ import pytest
 
 SHARE = 0.95  # of the cells with outputs must be compared
 TIMEOUT = 300  # seconds for one cell; nbval's own 2000 would hide that a kernel has died
+PATIENCE = 60  # seconds for an output to arrive; nbval's own 5 are few on a busy machine
 COUNT = "dlcourse.book.compare"  # what a cell counts as, told to the end of the run
 
 
@@ -45,6 +46,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         return
     bearing = bool(visible(item.cell.outputs))
     item.user_properties.append((COUNT, "cell" if bearing else "silent"))
+    item.output_timeout = PATIENCE
     item.compare_outputs = lambda fresh, stored: _compare(item, fresh, stored)
     nbvals = item.repr_failure
     item.repr_failure = lambda excinfo: (

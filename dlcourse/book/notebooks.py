@@ -143,7 +143,7 @@ def _tidy(output: dict, count: int) -> dict:
 
 
 def _tidy_data(mime: str, value: object) -> object:
-    if mime == "image/svg+xml":
+    if mime.endswith("image/svg+xml"):
         return re.sub(r"\s*<dc:date>.*?</dc:date>", "", value)
     return without_addresses(value) if isinstance(value, str) and "text/" in mime else value
 
