@@ -130,9 +130,8 @@ def _how_far(stored: str, fresh: str, tolerance: Tolerance) -> str:
         return " (integers agree exactly)"
     far = abs(float(fresh) - float(stored))
     share = f", {far / abs(float(stored)):.2g} of it" if float(stored) else ""
-    return (
-        f" (apart by {far:.2g}{share}; allowed: rtol {tolerance.rtol:g}, atol {tolerance.atol:g})"
-    )
+    allowed = f"rtol {tolerance.rtol:g}, atol {tolerance.atol:g}"
+    return f" (apart by {far:.2g}{share}; allowed: {allowed})"
 
 
 # ------------------------------------------------------------------------------------------- HTML
@@ -178,87 +177,93 @@ def same_svg(stored: str, fresh: str, tolerance: Tolerance) -> None:
     drawing, comments and the names of ids do not count.
     """
     try:
-        roots = [ElementTree.fromstring(text) for text in (stored, fresh)]
+        roots = [_read_svg(text) for text in (stored, fresh)]
     except ElementTree.ParseError:  # HTML may leave a tag open
         same_text(*[_renamed(text, _ids_of_html(text)) for text in (stored, fresh)], tolerance)
         return
-    one, other = (_Drawing(root) for root in roots)
-    _same_element(one, other, *roots, _Reach(tolerance, tolerance.rtol * one.size), "the figure")
-
-
-class _Drawing:
-    """What an element refers to depends on the whole drawing: ids, and the size."""
-
-    def __init__(self, root: ElementTree.Element) -> None:
-        ids = [element.get("id") for element in root.iter() if element.get("id")]
-        self.names = {name: f"id-{i}" for i, name in enumerate(dict.fromkeys(ids), start=1)}
-        box = [float(number) for number in NUMBER.findall(root.get("viewBox", ""))]
-        sides = [re.match(r"[\d.]+", root.get(side, "")) for side in ("width", "height")]
-        self.size = max(box[2:] or [float(side.group()) for side in sides if side] or [100.0])
-
-    def attributes(self, element: ElementTree.Element) -> dict[str, str]:
-        """Attributes and style in one dict, without namespaces, ids named by their place."""
-        found = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
-        for rule in found.pop("style", "").split(";"):
-            name, colon, value = rule.partition(":")
-            if colon:
-                found[f"style {name.strip()}"] = value.strip()
-        return {name: self._renamed(value) for name, value in found.items()}
-
-    def _renamed(self, value: str) -> str:
-        if value in self.names:
-            return self.names[value]
-        return re.sub(r"#([\w.-]+)", lambda m: "#" + self.names.get(m[1], m[1]), value)
+    length = tolerance.rtol * _size_of_drawing(roots[0])
+    _same_element(*roots, _Reach(tolerance, length), "the figure")
 
 
 @dataclass(frozen=True)
 class _Reach:
-    """How far a number may be off in a figure, and a place, in the figure's own units."""
+    """How far a number may be off in a figure, and a place, in the units at hand."""
 
     tolerance: Tolerance
     length: float
 
 
-def _same_element(
-    one: _Drawing,
-    other: _Drawing,
-    stored: ElementTree.Element,
-    fresh: ElementTree.Element,
-    reach: _Reach,
-    where: str,
-) -> None:
-    where = stored.get("id") or where
-    name, now = _tag(stored), _tag(fresh)
-    if name != now:
-        raise Differs(f"in {where}, an element", name, now)
-    if name == "metadata":
-        return
-    was, now = one.attributes(stored), other.attributes(fresh)
-    if set(was) != set(now):
-        raise Differs(
-            f"in {where}, what <{name}> has", " ".join(sorted(was)), " ".join(sorted(now))
-        )
-    reach = _Reach(reach.tolerance, reach.length / _scale(was.get("transform", "")))
-    try:
-        for attribute in was:
-            _same_attribute(attribute, was[attribute], now[attribute], reach)
-        for part in ("text", "tail"):
-            same_text(getattr(stored, part) or "", getattr(fresh, part) or "", reach.tolerance)
-    except Differs as differs:
-        differs.what = f"in {where}, <{name}> {differs.what}"
-        raise
-    children, others = (
-        [child for child in element if isinstance(child.tag, str)] for element in (stored, fresh)
+@dataclass(frozen=True)
+class _Element:
+    """An element of a drawing: style among the attributes, ids in them named by their place."""
+
+    id: str
+    tag: str
+    attributes: dict[str, str]
+    texts: tuple[str, str]  # in it, and after it
+    children: list["_Element"]
+
+
+def _read_svg(text: str) -> _Element:
+    root = ElementTree.fromstring(text)
+    ids = dict.fromkeys(element.get("id") for element in root.iter() if element.get("id"))
+    return _read_element(root, {name: f"id-{i}" for i, name in enumerate(ids, start=1)})
+
+
+def _read_element(element: ElementTree.Element, names: dict[str, str]) -> _Element:
+    found = {_local(name): value for name, value in element.attrib.items()}
+    for rule in found.pop("style", "").split(";"):
+        name, colon, value = rule.partition(":")
+        if colon:
+            found[f"style {name.strip()}"] = value.strip()
+    for name, value in found.items():
+        known = re.sub(r"#([\w.-]+)", lambda match: "#" + names.get(match[1], match[1]), value)
+        found[name] = names.get(value, known)
+    return _Element(
+        id=element.get("id", ""),
+        tag=_local(element.tag),
+        attributes=found,
+        texts=(element.text or "", element.tail or ""),
+        children=[_read_element(child, names) for child in element if isinstance(child.tag, str)],
     )
-    for child, counterpart in zip(children, others, strict=False):
-        _same_element(one, other, child, counterpart, reach, where)
-    if len(children) != len(others):
-        names, now = (" ".join(map(_tag, group)) or "none" for group in (children, others))
-        raise Differs(f"in {where}, {len(children)} elements became {len(others)}", names, now)
 
 
-def _tag(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
+def _local(name: str) -> str:
+    """A name without its namespace."""
+    return name.rpartition("}")[2]
+
+
+def _size_of_drawing(root: _Element) -> float:
+    box = NUMBER.findall(root.attributes.get("viewBox", ""))[2:]
+    sides = [root.attributes.get(side, "") for side in ("width", "height")]
+    return max(float(number) for number in box or NUMBER.findall(" ".join(sides)) or ["100"])
+
+
+def _same_element(stored: _Element, fresh: _Element, reach: _Reach, where: str) -> None:
+    where = stored.id or where
+    if stored.tag != fresh.tag:
+        raise Differs(f"in {where}, an element", stored.tag, fresh.tag)
+    if stored.tag == "metadata":
+        return
+    was, now = stored.attributes, fresh.attributes
+    if set(was) != set(now):
+        names = [" ".join(sorted(attributes)) for attributes in (was, now)]
+        raise Differs(f"in {where}, what <{stored.tag}> has", *names)
+    inside = _Reach(reach.tolerance, reach.length / _scale(was.get("transform", "")))
+    try:
+        for name in was:
+            _same_attribute(name, was[name], now[name], reach if name == "transform" else inside)
+        for one, other in zip(stored.texts, fresh.texts, strict=True):
+            same_text(one, other, reach.tolerance)
+    except Differs as differs:
+        differs.what = f"in {where}, <{stored.tag}> {differs.what}"
+        raise
+    for one, other in zip(stored.children, fresh.children, strict=False):
+        _same_element(one, other, inside, where)
+    counts = [len(element.children) for element in (stored, fresh)]
+    if counts[0] != counts[1]:
+        tags = [" ".join(child.tag for child in part.children) for part in (stored, fresh)]
+        raise Differs(f"in {where}, {counts[0]} elements became {counts[1]}", *tags)
 
 
 def _same_attribute(name: str, stored: str, fresh: str, reach: _Reach) -> None:
@@ -267,10 +272,7 @@ def _same_attribute(name: str, stored: str, fresh: str, reach: _Reach) -> None:
     data = [re.match(r"data:image/(?!svg)[\w.+-]+;base64,", value) for value in (stored, fresh)]
     try:
         if all(data):
-            pixels = [
-                base64.b64decode(value[m.end() :])
-                for m, value in zip(data, (stored, fresh), strict=True)
-            ]
+            pixels = [base64.b64decode(value.partition(",")[2]) for value in (stored, fresh)]
             same_pixels(*pixels, reach.tolerance)
         elif name == "d":
             _same_path(stored, fresh, reach.length)
@@ -290,9 +292,8 @@ def _same_attribute(name: str, stored: str, fresh: str, reach: _Reach) -> None:
 
 def _same_colors(stored: str, fresh: str) -> None:
     was, now = _COLOR.findall(stored), _COLOR.findall(fresh)
-    if len(was) != len(now) or any(
-        _color_distance(*pair) > LEVELS for pair in zip(was, now, strict=True)
-    ):
+    pairs = zip(was, now, strict=False)
+    if len(was) != len(now) or any(_color_distance(*pair) > LEVELS for pair in pairs):
         raise Differs("colour", " ".join(was), " ".join(now) or fresh)
 
 

@@ -329,13 +329,22 @@ def test_a_drawing_names_where_it_differs():
     assert "in line2d_1, <path> d: a curve lies 4 away from where it was (allowed: 0.4)" in found
 
 
-def test_the_reach_of_a_place_shrinks_with_the_scale():
-    frame = (
-        '<svg viewBox="0 0 400 300"><g transform="scale(400)"><path d="M 0 0 L 1 {}"/></g></svg>'
-    )
-    stored, near, far = (frame.format(y) for y in ("0.5", "0.5005", "0.51"))
-    assert why([shown(image_svg__xml=stored)], [shown(image_svg__xml=near)]) is None
-    assert why([shown(image_svg__xml=stored)], [shown(image_svg__xml=far)])
+@pytest.mark.parametrize(
+    ("stored", "near", "far"),
+    [
+        ('<g transform="scale(400)"><path d="M 0 0 L 1 {}"/></g>', 0.0005, 0.01),
+        ('<path transform="matrix(400 0 0 400 0 0)" d="M 0 0 L 1 {}"/>', 0.0005, 0.01),
+        ('<g transform="translate(0 {}) scale(0.1)"/>', 0.3, 1.0),
+        ('<g transform="scale(0.1)"><path d="M 0 0 L 1 {}"/></g>', 3.0, 10.0),
+    ],
+)
+def test_the_reach_of_a_place_goes_with_the_scale(stored, near, far):
+    drawings = [
+        [shown(image_svg__xml=f'<svg viewBox="0 0 400 300">{stored.format(0.5 + off)}</svg>')]
+        for off in (0, near, far)
+    ]
+    assert why(drawings[0], drawings[1]) is None
+    assert why(drawings[0], drawings[2])
 
 
 def test_pixels_of_images():
