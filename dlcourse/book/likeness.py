@@ -282,7 +282,9 @@ def _same_attribute(name: str, stored: str, fresh: str, reach: _Reach) -> None:
             same_text(stored, fresh, Tolerance(0, reach.length))
         elif _COLOR.search(stored):
             _same_colors(stored, fresh)
-            same_text(_COLOR.sub("#", stored), _COLOR.sub("#", fresh), reach.tolerance)
+            same_text(
+                _COLOR.sub("(colour)", stored), _COLOR.sub("(colour)", fresh), reach.tolerance
+            )
         else:
             same_text(stored, fresh, reach.tolerance)
     except Differs as differs:
@@ -292,9 +294,8 @@ def _same_attribute(name: str, stored: str, fresh: str, reach: _Reach) -> None:
 
 def _same_colors(stored: str, fresh: str) -> None:
     was, now = _COLOR.findall(stored), _COLOR.findall(fresh)
-    pairs = zip(was, now, strict=False)
-    if len(was) != len(now) or any(_color_distance(*pair) > LEVELS for pair in pairs):
-        raise Differs("colour", " ".join(was), " ".join(now) or fresh)
+    if any(_color_distance(*pair) > LEVELS for pair in zip(was, now, strict=False)):
+        raise Differs("colour", " ".join(was), " ".join(now))
 
 
 def _color_distance(one: str, other: str) -> int:
