@@ -164,6 +164,12 @@ def write_index(app: Sphinx, exception: Exception | None) -> None:
         Path(app.outdir, "index.html").write_text(page, encoding="utf-8")
 
 
+def list_works(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    """Docutils gives the works of a bibliography a role that is deprecated and fits no list."""
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
@@ -197,6 +203,7 @@ def setup(app: Sphinx) -> dict:
     app.add_post_transform(MarkEngines)
     app.add_post_transform(DropRepeatedIds)
     records.setup(app)
+    app.connect("html-page-context", list_works)
     app.connect("build-finished", write_index, priority=100)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_fonts)
