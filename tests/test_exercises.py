@@ -144,6 +144,11 @@ def test_the_chapter_shows_its_exercises(chapter):
     assert problems_of_page(pages[0], dlcourse.exercises.chapter_exercises(chapter)) == []
 
 
+@pytest.mark.parametrize("chapter", _core.chapters())
+def test_a_chapter_has_four_to_eight_exercises(chapter):
+    assert 4 <= len(dlcourse.exercises.chapter_exercises(chapter)) <= 8
+
+
 def test_every_check_in_a_notebook_exists():
     for path in (ROOT / "chapters").rglob("*.ipynb"):
         if ".ipynb_checkpoints" in path.parts:
