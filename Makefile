@@ -26,6 +26,7 @@ test unit nb notebooks lab: export CUDA_VISIBLE_DEVICES =
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL: # two installations into one .venv
 .PHONY: help book serve test unit nb site notebooks lab doctor lint format lock clean distclean
 
 help: ## list the targets
@@ -121,18 +122,20 @@ $(VENV)/.book: $(VENV)/.made $(LOCK) pyproject.toml setup.py
 	$(call install,$(FOR_BOOK))
 	@touch $@
 
-# Drawing one text now builds matplotlib's list of fonts, so that no notebook has to say so later.
+# The import makes matplotlib list the fonts now, so that no notebook has to say so later.
 $(VENV)/.all: $(VENV)/.made $(LOCK) pyproject.toml setup.py
 	$(call install,$(FOR_ALL))
 	@$(BIN)/python -c 'import matplotlib.font_manager'
 	@touch $@ $(VENV)/.book
 
-# The stamp holds the path, for a clone that was moved; a Python that is gone also starts anew.
+# A clone that was moved, a Python that is gone, and another PYTHON= than before start anew.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dlcourse wants Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(VENV)
 	@pwd > $@
 
-ifneq ($(shell test "$$(cat $(VENV)/.made 2> /dev/null)" = "$$(pwd)" && $(BIN)/python -c '' 2> /dev/null && echo alive),alive)
+WANTED = $(if $(filter file,$(origin PYTHON)),$(BIN)/python,$(PYTHON))
+FITS = test "$$(cat $(VENV)/.made)" = "$$(pwd)" && test "$$($(BIN)/python -V)" = "$$($(WANTED) -V)"
+ifneq ($(shell { $(BIN)/python -V && $(FITS); } > /dev/null 2>&1 && echo yes),yes)
 .PHONY: $(VENV)/.made
 endif
