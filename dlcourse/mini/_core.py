@@ -277,7 +277,9 @@ class Function:
 
     @staticmethod
     def forward(ctx, *args):
-        raise NotImplementedError("You must implement the forward function for custom Functions.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def backward(ctx, *grad_outputs):
@@ -286,11 +288,11 @@ class Function:
     # -- what forward may call on ctx --------------------------------------------------------------
 
     def save_for_backward(self, *tensors):
-        for tensor in tensors:
+        for i, tensor in enumerate(tensors):
             if tensor is not None and not isinstance(tensor, Tensor):
-                got = type(tensor).__name__
                 raise TypeError(
-                    f"save_for_backward can only save variables, but got an object of type {got}"
+                    f"save_for_backward can only save variables, but argument {i} is of type "
+                    f"{type(tensor).__name__}"
                 )
         self._to_save = tensors
 
@@ -325,8 +327,10 @@ class Function:
             grad_mode.enabled = enabled
         if cls._takes_views:
             ctx._note_view(out, args, enabled)
-        elif type(out) is not tuple and (out._view is not None or any(out is a for a in args)):
-            out = ctx._own(out)
+        elif type(out) is tuple:
+            out = tuple([ctx._own(o, args, nr) for nr, o in enumerate(out)])
+        else:
+            out = ctx._own(out, args, 0)
         return ctx._record(args, out) if enabled and True in needs else out
 
     def _note_view(self, out, args, enabled):
@@ -343,11 +347,14 @@ class Function:
             forbid = forbid or _errors.NO_GRAD_VIEW
         out._view = View(base, chain, out._writes[0], forbid)
 
-    def _own(self, out):
-        """An input returned as it is, or a view made in a custom forward: a Tensor of its own."""
+    def _own(self, out, args, nr):
+        """An input returned as it is, or a view made in forward, becomes a Tensor of its own."""
+        if out._view is None and not any(out is a for a in args):
+            return out
         alias = out.detach()
         if alias._writes is not None:
-            alias._view = View(out, (), alias._writes[0], _errors.CUSTOM_VIEW.format(self.name()))
+            forbid = _errors.CUSTOM_VIEW.format(nr, self._operation())
+            alias._view = View(out, (), alias._writes[0], forbid)
         return alias
 
     def _record(self, args, out):
@@ -402,11 +409,12 @@ class Function:
         tensor, array, version, when_saved, nr = saved
         if version[0] != when_saved:
             node = self if tensor is None else tensor._grad_fn
-            which = "" if node is None else f", which is output {nr or 0} of {node.name()},"
+            which = "" if node is None else f", which is output {nr or 0} of {node._operation()},"
+            kind = f"mini.{from_numpy_dtype(array.dtype).scalar_type}Tensor {list(array.shape)}"
             raise RuntimeError(
                 "one of the variables needed for gradient computation has been modified by an "
-                f"inplace operation: [{from_numpy_dtype(array.dtype)} {list(array.shape)}]{which} "
-                f"is at version {version[0]}; expected version {when_saved} instead."
+                f"inplace operation: [{kind}]{which} is at version {version[0]}; expected version "
+                f"{when_saved} instead."
             )
         if tensor is not None:
             return tensor
@@ -418,6 +426,9 @@ class Function:
 
     def name(self):
         return f"{type(self).__name__}Backward"
+
+    def _operation(self):
+        return self.name().split("Backward")[0]
 
     @property
     def next_functions(self):
@@ -450,8 +461,10 @@ class Function:
                     grads[nr] = _run_hook(hook, grads[nr])
         if self._retained is not None:  # after all other hooks, whenever it was asked for
             for nr, ref in self._retained.items():
-                if ref() is not None and grads[nr] is not None:
-                    ref()._grad = grads[nr]
+                tensor, grad = ref(), grads[nr]
+                if tensor is not None and grad is not None:
+                    old = tensor._grad
+                    tensor._grad = grad.clone() if old is None else old + grad
         return grads
 
     def _run(self, grads):
@@ -480,7 +493,7 @@ class Function:
         """Bring a gradient to its input's shape (undo broadcasting) and dtype: here for all ops."""
         shape, dtype = self._metas[index]
         if not isinstance(grad, Tensor):
-            raise TypeError(f"expected Variable or None (got {type(grad).__name__})")
+            raise RuntimeError(f"expected Variable or None (got {type(grad).__name__})")
         if grad._data.shape != shape:
             try:
                 grad = grad.sum_to_size(shape)
@@ -547,13 +560,13 @@ def backward_pass(grads, retain_graph, targets):
         gradients = grads.pop(node, None)
         if gradients is None:
             continue
-        gradients = node._ready(gradients + [None] * (node._outputs - len(gradients)))
-        if targets is not None:
+        if targets is not None:  # what was asked for is the gradient before any hook, as in torch
             for nr, grad in enumerate(gradients):
                 if grad is not None and (node, nr) in targets:
                     _push(found, node, nr, grad)
-            if node not in needed:
-                continue
+        gradients = node._ready(gradients + [None] * (node._outputs - len(gradients)))
+        if needed is not None and node not in needed:
+            continue
         for index, grad in enumerate(node._run(gradients)):
             edge = node._edges[index] if index < len(node._edges) else None
             if grad is None or edge is None or edge[0] is None:

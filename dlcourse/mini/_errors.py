@@ -8,7 +8,7 @@ FREED = (
     "after calling backward."
 )
 CUSTOM_VIEW = (
-    "Output 0 of {} is a view and is being modified inplace. This view was created inside "
+    "Output {} of {} is a view and is being modified inplace. This view was created inside "
     "a custom Function (or because an input was returned as-is) and the autograd logic to "
     "handle view+inplace would override the custom backward associated with the custom "
     "Function, leading to incorrect gradients. This behavior is forbidden. You can fix "

@@ -53,6 +53,13 @@ class no_grad(_Mode):
 
     enabled, inference = False, None
 
+    def __new__(cls, *args, **kwargs):
+        mode = super().__new__(cls)
+        if not args or not callable(args[0]):
+            return mode
+        mode.__init__()  # `@no_grad` without parentheses
+        return mode(args[0])
+
     def __init__(self):
         self.previous = []
 

@@ -63,7 +63,7 @@ def grad(
         )
     roots, inputs = _listed(outputs), _listed(inputs)
     if not inputs:
-        raise ValueError("grad requires non-empty inputs.")
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     gradients = [None] * len(roots) if grad_outputs is None else _listed(grad_outputs)
     found = run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulate=False)
     if materialize_grads:
@@ -71,11 +71,12 @@ def grad(
             Tensor(np.zeros_like(t._data)) if g is None else g
             for g, t in zip(found, inputs, strict=True)
         ]
-    if not allow_unused and any(g is None for g in found):
-        raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set "
-            "allow_unused=True if this is the desired behavior."
-        )
+    for i, g in enumerate(found):
+        if g is None and not allow_unused:
+            raise RuntimeError(
+                f"The differentiated Tensor at index {i} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior."
+            )
     return tuple(found)
 
 

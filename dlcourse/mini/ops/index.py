@@ -1,8 +1,9 @@
 """Indexing with gradients: x[...], gather, scatter_add, index_select."""
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini.ops.inplace import write
 from dlcourse.mini.ops.pointwise import Op
-from dlcourse.mini.ops.shape import alias, wrap_dim
+from dlcourse.mini.ops.shape import alias, expand, wrap_dim
 
 import numpy as np
 
@@ -46,6 +47,8 @@ def taken(array, index):
                     f"shape of the indexed tensor {list(array.shape)} at index {dim}"
                 )
         dim += part is not None
+    if is_basic(parts) and Ellipsis not in parts:
+        parts += (Ellipsis,)  # so that a single element is a view, too
     try:
         return np.asarray(array[parts])
     except IndexError as error:
@@ -200,13 +203,16 @@ def getitem(input, index):
 
 
 def setitem(input, index, value):
-    from dlcourse.mini.ops.inplace import write
-
+    """input[index] = value, in place; `value` broadcasts."""
+    index = plain(index)
     value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, input._data.dtype))
-    target = input._data[plain(index)]
-    if value._data.ndim > np.ndim(target):
-        value = value.reshape(value._data.shape[value._data.ndim - np.ndim(target) :])
-    write(input, lambda old: SetItem.apply(old, plain(index), value))
+    target = taken(input._data, index).shape
+    extra = value._data.ndim - len(target)
+    if extra > 0 and value._data.shape[:extra] == (1,) * extra:
+        value = value.reshape(value._data.shape[extra:])
+    if value._data.shape != target:
+        expand(value, target)  # refuses what does not fit
+    write(input, lambda old: SetItem.apply(old, index, value))
 
 
 def gather(input, dim, index):

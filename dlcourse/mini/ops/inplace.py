@@ -8,7 +8,7 @@ into the memory and the new node into the history.  For a view the history of it
 from dlcourse.mini._core import Tensor, View
 from dlcourse.mini._grad_mode import grad_mode
 from dlcourse.mini.ops.creation import normal_array, uniform_array
-from dlcourse.mini.ops.pointwise import Op
+from dlcourse.mini.ops.pointwise import Op, check_broadcast
 from dlcourse.mini.ops.shape import expand
 
 import numpy as np
@@ -72,7 +72,7 @@ def write(x, compute):
     """Replace the contents of `x` by `compute(x)`, in place."""
     view = x._view
     if grad_mode.enabled:
-        if view is not None and view.forbid is not None and view.base.requires_grad:
+        if view is not None and view.forbid and (view.base.requires_grad or x.requires_grad):
             raise RuntimeError(view.forbid)
         if x.requires_grad and x.is_leaf:
             raise RuntimeError(
@@ -105,7 +105,7 @@ def write(x, compute):
         if value.dtype.priority > x.dtype.priority:
             raise RuntimeError(
                 f"result type {value.dtype.scalar_type} can't be cast to the desired output type "
-                f"{x.dtype.c_type}"
+                f"{x.dtype.scalar_type}"
             )
         value = value.to(x.dtype)
     if not x._data.flags.writeable:
@@ -176,7 +176,8 @@ def zero_(self):
 
 def copy_(self, src):
     """The elements of `src` (broadcast, converted) become this tensor's."""
-    expand(src, self._data.shape)  # refuses what does not fit
+    check_broadcast(self._data.shape, src._data.shape)
+    expand(src, self._data.shape)  # refuses what would make this tensor larger
     return write(self, lambda old: Copy.apply(old, src))
 
 

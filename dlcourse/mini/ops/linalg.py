@@ -3,7 +3,7 @@
 import math
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.pointwise import Op, check_broadcast
+from dlcourse.mini.ops.pointwise import NotAnOperand, Op, check_broadcast
 from dlcourse.mini.ops.shape import expand
 
 import numpy as np
@@ -98,7 +98,7 @@ def _same_dtype(x, y):
 def matmul(input, other):
     """The product of vectors, matrices or batches of matrices, as `@`."""
     if not isinstance(other, Tensor):
-        raise TypeError(
+        raise NotAnOperand(
             f"matmul(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
         )
     _same_dtype(input, other)

@@ -103,7 +103,7 @@ def size(self, dim=None):
         return self.shape
     dim = wrap_dim(dim, self._data.ndim)
     if self._data.ndim == 0:
-        raise IndexError("dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     return self._data.shape[dim]
 
 

@@ -1,0 +1,339 @@
+"""Writing in place: versions, views, leaves.  Each program runs under mini and under torch."""
+
+from dlcourse import mini
+
+import pytest
+from both import agree, same_error
+
+
+def leaf(f, *values):
+    return f.tensor(values, dtype=f.float64, requires_grad=True)
+
+
+# -- values and gradients --------------------------------------------------------------------------
+
+
+def on_a_computed_tensor(f):
+    a = leaf(f, 1.0, 2.0)
+    b = a * 2
+    b.mul_(3).add_(a, alpha=2)
+    b.sum().backward()
+    return b, a.grad
+
+
+def history_of_what_was_overwritten_is_gone(f):
+    a, c = leaf(f, 1.0, 2.0), leaf(f, 3.0, 4.0)
+    b = a * 2
+    b.copy_(c)
+    b.sum().backward()
+    return b, a.grad, c.grad
+
+
+def on_a_view(f):
+    a = leaf(f, 1.0, 2.0, 3.0)
+    b = a * 2
+    b[1:].mul_(a[:2])
+    (b * b).sum().backward()
+    return b, a.grad
+
+
+def on_a_view_of_a_view(f):
+    a = leaf(f, 1.0, 2.0, 3.0, 4.0)
+    b = (a * a).reshape(2, 2)
+    c = b.t()[0]
+    c.mul_(a[0])
+    out = (b * f.tensor([[1.0, 10.0], [100.0, 1000.0]], dtype=f.float64)).sum()
+    out.backward()
+    return b, c, a.grad
+
+
+def on_the_base_of_a_view(f):
+    a = leaf(f, 1.0, 2.0, 3.0)
+    b = a * 2
+    v = b[:2]
+    b.mul_(a)
+    (v * v).sum().backward()
+    return v, a.grad
+
+
+def on_one_of_two_views(f):
+    a = leaf(f, 1.0, 2.0, 3.0)
+    b = a * 2
+    v, w = b[:2], b[1:]
+    v.mul_(5)
+    (w * a[1:]).sum().backward()
+    return w, a.grad
+
+
+def views_that_gradients_come_to_later(f):
+    base = f.zeros(3, dtype=f.float64)
+    v = base[1:]
+    a = leaf(f, 3.0)
+    v.add_(a)
+    (base * base).sum().backward()
+    return base, v, v.requires_grad, base.requires_grad, a.grad
+
+
+def set_items(f):
+    a, b = leaf(f, 1.0, 2.0, 3.0), leaf(f, 5.0)
+    x = a * 1
+    x[1] = b[0] * 2
+    x[0] = 7
+    x[f.tensor([False, False, True])] = b
+    (x * x).sum().backward()
+    return x, a.grad, b.grad
+
+
+def set_items_by_indices(f):
+    a, v = leaf(f, 1.0, 2.0, 3.0, 4.0).reshape(2, 2), leaf(f, 5.0, 6.0)
+    x = a * 1
+    x[:, f.tensor([1])] = v.reshape(2, 1)
+    x[f.tensor([0, 1]), f.tensor([0, 0])] *= 2
+    return x, *f.autograd.grad((x * x).sum(), [a, v])
+
+
+def set_items_of_plain_data(f):
+    x = f.arange(12).reshape(3, 4)
+    x[0] = 100
+    x[1, 1:3] = f.tensor([7, 8])
+    x[x > 90] = -1
+    x[2] = x[0]
+    x[..., -1] += 1
+    x[1][0] = 55
+    return x
+
+
+def fills(f):
+    a = leaf(f, 1.0, 2.0, 3.0)
+    x, y, z = a * 1, a * 2, a * 3
+    x.fill_(4)
+    y[:1].zero_()
+    z[0].fill_(5.0)
+    (x * x + y * y + z * z).sum().backward()
+    return x, y, z, a.grad
+
+
+def copies(f):
+    a, b = leaf(f, 1.0, 2.0, 3.0), f.ones((2, 3), dtype=f.float64)
+    b.copy_(a)
+    c = f.zeros(3)
+    c.copy_(a)  # from float64 to float32
+    d = f.zeros(3, dtype=f.int64)
+    d.copy_(a.detach())
+    (b.sum() * 2 + c.sum()).backward()
+    return b, c, d, a.grad
+
+
+def operators(f):
+    a = leaf(f, 1.0, 2.0)
+    x = a * 1
+    same = x
+    x += a
+    x *= 2
+    x -= 1
+    x /= a
+    x **= 2
+    x.sum().backward()
+    return x, same is x, a.grad
+
+
+def unary_in_place(f):
+    a = leaf(f, 0.5, 1.5)
+    out = []
+    for name in (
+        "neg_",
+        "exp_",
+        "log_",
+        "sqrt_",
+        "abs_",
+        "sin_",
+        "cos_",
+        "tanh_",
+        "sigmoid_",
+        "relu_",
+    ):
+        x = a * 1.1
+        getattr(x, name)()
+        out += [x, *f.autograd.grad((x * a).sum(), a)]
+    return out
+
+
+def a_leaf_inside_no_grad(f):
+    a = leaf(f, 1.0, 2.0)
+    with f.no_grad():
+        a.mul_(2)
+        a[0] = 9
+        a -= 1
+    (a * a).sum().backward()
+    return a, a.grad, a.is_leaf, a.requires_grad
+
+
+def a_detached_leaf(f):
+    a = leaf(f, 1.0, 2.0)
+    a.detach().mul_(2)
+    (a * a).sum().backward()
+    return a, a.grad
+
+
+def versions(f):
+    a = f.zeros(4)
+    seen = [a._version]
+    view, away = a[1:], a.detach()
+    for write in (lambda: a.add_(1), lambda: view.mul_(2), lambda: away.fill_(3), a.zero_,
+                  lambda: view.__setitem__(0, 1), lambda: a.reshape(2, 2).add_(1)):  # fmt: skip
+        write()
+        seen.append((a._version, view._version, away._version))
+    return seen, a.data._version, a.clone()._version
+
+
+def what_needs_no_saved_value_may_change(f):
+    a = leaf(f, 1.0, 2.0)
+    b = a + 1
+    c = b + a
+    b.mul_(10)  # Add saved nothing
+    c.sum().backward()
+    return a.grad
+
+
+def saved_in_no_grad_does_not_matter(f):
+    a = leaf(f, 1.0, 2.0)
+    b = a * 2
+    with f.no_grad():
+        unused = b * b
+    b.add_(1)
+    (b + a).sum().backward()
+    return a.grad, unused
+
+
+def requires_grad_in_place(f):
+    a = f.ones(2)
+    return a.requires_grad_().requires_grad, a.requires_grad_(False).requires_grad, a.requires_grad
+
+
+def detached_in_place(f):
+    a = leaf(f, 1.0)
+    b = a * 2
+    b.detach_()
+    return b.requires_grad, b.is_leaf, b
+
+
+def second_derivative_through_a_write(f):
+    a = leaf(f, 0.5, 1.5, 2.5)
+    b = a * a
+    b[1:].mul_(a[:2])
+    b.sin_()
+    (g,) = f.autograd.grad(b.sum(), a, create_graph=True)
+    return g, *f.autograd.grad((g * g).sum(), a)
+
+
+def hooks_keep_to_the_value_they_were_given_for(f):
+    a, seen = leaf(f, 1.0, 2.0), []
+    b = a * 2
+    b.register_hook(lambda g: seen.append(g.clone()))
+    b.mul_(5)
+    b.sum().backward()
+    return seen, a.grad
+
+
+PROGRAMS = [
+    on_a_computed_tensor, history_of_what_was_overwritten_is_gone, on_a_view, on_a_view_of_a_view,
+    on_the_base_of_a_view, on_one_of_two_views, views_that_gradients_come_to_later, set_items,
+    set_items_by_indices, set_items_of_plain_data, fills, copies, operators, unary_in_place,
+    a_leaf_inside_no_grad, a_detached_leaf, versions, what_needs_no_saved_value_may_change,
+    saved_in_no_grad_does_not_matter, requires_grad_in_place, detached_in_place,
+    second_derivative_through_a_write, hooks_keep_to_the_value_they_were_given_for,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
+def test_in_place(program):
+    agree(program)
+
+
+# -- what must be refused --------------------------------------------------------------------------
+
+
+def changed_after_saving(f):
+    a = leaf(f, 1.0, 2.0)
+    b = a * 2
+    c = b * b
+    b.add_(1)
+    c.sum().backward()
+
+
+def output_changed(f):
+    a = leaf(f, 1.0, 2.0)
+    b = a.exp()
+    b.add_(1)
+    b.sum().backward()
+
+
+def changed_through_a_view(f):
+    b = leaf(f, 1.0, 2.0) * 2
+    c = b * b
+    b[0] = 5
+    c.sum().backward()
+
+
+def changed_through_detach(f):
+    b = leaf(f, 1.0, 2.0) * 2
+    c = b * b
+    b.detach().zero_()
+    c.sum().backward()
+
+
+def leaf_changed_between(f):
+    w = leaf(f, 1.0, 2.0)
+    loss = (w * w).sum()
+    with f.no_grad():
+        w.sub_(0.1)
+    loss.backward()
+
+
+def view_made_in_no_grad(f):
+    a = leaf(f, 1.0, 2.0) * 1
+    with f.no_grad():
+        v = a[:1]
+    v.mul_(2)
+
+
+ERRORS = {
+    "changed after saving": changed_after_saving,
+    "output changed": output_changed,
+    "changed through a view": changed_through_a_view,
+    "changed through detach": changed_through_detach,
+    "leaf changed between": leaf_changed_between,
+    "leaf": lambda f: leaf(f, 1.0).add_(1),
+    "leaf by operator": lambda f: leaf(f, 1.0).__iadd__(1),
+    "leaf by index": lambda f: leaf(f, 1.0).__setitem__(0, 1),
+    "view of a leaf": lambda f: leaf(f, 1.0, 2.0)[:1].add_(1),
+    "view made in no_grad": view_made_in_no_grad,
+    "does not fit": lambda f: f.ones(3).add_(f.ones(2, 3)),
+    "does not broadcast": lambda f: f.ones(3).add_(f.ones(2)),
+    "float into integers": lambda f: f.ones(2, dtype=f.int64).add_(1.5),
+    "integers into booleans": lambda f: f.tensor([True]).add_(1),
+    "expanded": lambda f: f.ones(1).expand(3).add_(1),
+    "copy of another size": lambda f: f.ones(3).copy_(f.ones(2)),
+    "detach_ of a view": lambda f: (leaf(f, 1.0, 2.0) * 1)[:1].detach_(),
+    "value of another size": lambda f: f.ones(3).__setitem__(slice(2), f.ones(3)),
+    "index out of range": lambda f: f.ones(3).__setitem__(3, 1),
+    "negative std": lambda f: f.ones(3).normal_(0, -1),
+}
+OTHER_WORDS = {
+    "view made in no_grad", "view of a leaf", "leaf by index", "changed through a view",
+    "detach_ of a view",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_refused_as_in_torch(name):
+    same_error(ERRORS[name], same_sentence=name not in OTHER_WORDS)
+
+
+@pytest.mark.parametrize("write", [lambda x: x.add_(1.5), lambda x: x.add_(mini.ones(7, 3))])
+def test_a_refused_write_changes_nothing(write):
+    x = mini.arange(3)
+    with pytest.raises(RuntimeError):
+        write(x)
+    assert x.tolist() == [0, 1, 2]
+    assert x._version == 0
