@@ -19,6 +19,9 @@ BIN := $(VENV)/bin
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip
 WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dlcourse/wheels
 HTML := _build/html
+# JupyterLab asks nobody about news and updates.
+QUIET = --LabApp.news_url=None \
+    --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate
 SHARED = --dist loadfile -n $(JOBS)
 
 # A GPU must not change what a notebook prints.
@@ -43,7 +46,7 @@ serve: book ## build the site and serve it on this machine only, on a free port 
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
 
 lab: $(VENV)/.all ## open the notebooks in JupyterLab
-	$(BIN)/python -m jupyterlab --notebook-dir=. chapters
+	$(BIN)/python -m jupyterlab --notebook-dir=. $(QUIET) chapters
 
 doctor: $(VENV)/.all ## say what is installed, what is missing and how to mend it
 	$(BIN)/python -m dlcourse doctor
