@@ -183,14 +183,13 @@ def links(site: Site, name: str) -> str:
     return " ".join(tag["href"] for tag in page.soup.find_all("a", href=True))
 
 
-def test_without_an_address_nothing_links_to_a_repository(site, tmp_path):
+def test_without_an_address_nothing_links_to_a_repository(site):
     assert yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"] == ""
     assert list(check_site.repository_links(site)) == []
-    small = small_book(tmp_path, "")
-    assert list(check_site.repository_links(small)) == []
-    text = small.pages[small.folder / "chapters" / "demo.html"].article.get_text()
-    assert "It is not public." in text
-    assert "It is public." not in text
+    text = site.pages[site.folder / "chapters" / "setup.html"].article.get_text()
+    assert "git clone ADDRESS-OF-THE-REPOSITORY dlcourse" in text
+    assert "this copy of the book was built without one" in " ".join(text.split())
+    assert "%pip install" not in text
 
 
 def test_with_an_address_every_link_appears_and_is_right(tmp_path):
