@@ -20,9 +20,11 @@ and fails if fewer than 95 % of them were compared.
 from collections import Counter
 from functools import partial
 
+from dlcourse.book.likeness import ANSI
 from dlcourse.book.outputs import IGNORE, difference, is_exempt, tolerance_of, visible
 
 import pytest
+from nbval.plugin import IPyNbCell, NbCellError
 
 SHARE = 0.95  # of the cells with outputs must be compared
 TIMEOUT = 300  # seconds for one cell; nbval's own 2000 would hide that a kernel has died
@@ -38,7 +40,7 @@ class OutputsDiffer(Exception):
 
 
 def is_cell(item: pytest.Item) -> bool:
-    return hasattr(item, "cell_num")
+    return isinstance(item, IPyNbCell)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -49,9 +51,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.output_timeout = PATIENCE
     item.compare_outputs = lambda fresh, stored: _compare(item, fresh, stored)
     nbvals = item.repr_failure
-    item.repr_failure = lambda excinfo: (
-        _report(item, excinfo.value) if excinfo.errisinstance(OutputsDiffer) else nbvals(excinfo)
-    )
+    item.repr_failure = lambda excinfo: _report(item, excinfo.value) or nbvals(excinfo)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -83,9 +83,16 @@ def _compare(item: pytest.Item, fresh: list, stored: list) -> bool:
 
 
 def _report(item: pytest.Item, why: Exception) -> str:
+    """Where, what and why a cell failed; nothing for an error that is not the cell's."""
+    if isinstance(why, NbCellError):
+        said = ANSI.sub("", f"{why}\n{why.inner_traceback or ''}")
+    elif isinstance(why, OutputsDiffer):
+        said = str(why)
+    else:
+        return ""
     name = f"{item.path.name}, code cell {item.cell_num + 1} (id {item.cell.get('id', 'none')})"
     source = "\n".join(f"    {line}" for line in item.cell.source.splitlines())
-    return f"{name}:\n{source}\n\n{why}"
+    return f"{name}:\n{source}\n\n{said}"
 
 
 # ------------------------------------------------------------------------ what a cell asks for

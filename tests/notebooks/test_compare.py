@@ -137,6 +137,13 @@ def test_a_report_names_the_cell_and_shows_its_code(reports):
     assert got.startswith("cases.ipynb, code cell 6 (id cell-5):\n    1 / 3\n\n")
 
 
+def test_a_failing_cell_is_reported_alike(reports):
+    got = reports[1][list(CASES).index("an error")]
+    assert got.startswith("cases.ipynb, code cell 14 (id cell-13):\n    w = 1\n    w / 0\n\n")
+    assert "ZeroDivisionError: division by zero" in got
+    assert "\x1b" not in got
+
+
 def test_the_run_fails_and_counts(reports):
     done, _ = reports
     assert done.returncode == 1
