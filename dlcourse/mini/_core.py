@@ -545,22 +545,24 @@ def run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulat
 
 
 def backward_pass(grads, retain_graph, targets):
-    """Push `grads` {node: [gradient of each output]} down the graph, newest node first.
+    """Push `grads` {node: [gradient of each output]} down the graph, youngest first.
 
-    Every consumer of a node is younger than it: when its turn comes, its gradient is complete.
-    Returns {(leaf, 0): gradient}; with `targets`, {(node or leaf, output_nr): gradient} of those.
+    Every consumer of a node is younger than it: when its turn comes, its gradient is
+    complete.  Returns {(leaf, 0): gradient}; with `targets`, of those alone
+    {(node or leaf, output_nr): gradient}.
     """
     nodes = _reachable(grads)
     needed = None if targets is None else _needed(nodes, targets)
     found = {}
-    for leaf in [key for key in grads if isinstance(key, Tensor)]:  # a root that is a leaf itself
+    # A root may be a leaf itself.
+    for leaf in [key for key in grads if isinstance(key, Tensor)]:
         _push(found, leaf, 0, grads.pop(leaf)[0])
     while nodes:
-        node = nodes.pop()  # the youngest; popped, so that it is let go as soon as it is done
+        node = nodes.pop()  # the youngest; popped, so that it is let go when it is done
         gradients = grads.pop(node, None)
         if gradients is None:
             continue
-        if targets is not None:  # what was asked for is the gradient before any hook, as in torch
+        if targets is not None:  # asked for is the gradient before any hook, as in torch
             for nr, grad in enumerate(gradients):
                 if grad is not None and (node, nr) in targets:
                     _push(found, node, nr, grad)

@@ -39,8 +39,11 @@ class I:  # noqa: E742  the letter of the tensor type
     low: int = 0
     dtype: str = "int64"
     grad: bool = False
+    values: tuple | None = None
 
     def array(self, rng, dtype):
+        if self.values is not None:
+            return np.array(self.values, self.dtype)
         return rng.integers(self.low, self.high, self.shape).astype(self.dtype)
 
 
@@ -699,8 +702,10 @@ def lay_out(framework, array, layout):
 
 
 def call(case, framework, form, dtype="float64", layout="plain"):
-    """Results and leaves of a row; `form` is "function", "method" or "in-place"."""
+    """Results and leaves of a row; `form` is "function", "method", "in-place" or "functional"."""
     args, options, leaves = make(case, framework, dtype, layout)
+    if form == "functional":
+        return getattr(framework.nn.functional, case.name)(*args, **options), leaves
     if form == "function":
         return getattr(framework, case.name)(*args, **options), leaves
     if form == "in-place":

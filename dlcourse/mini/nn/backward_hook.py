@@ -10,7 +10,10 @@ class BackwardHookFunction(Function):
 
     @staticmethod
     def forward(ctx, *tensors):
-        return tuple([alias(t, t._data.view()) for t in tensors])
+        outs = tuple([alias(t, t._data.view()) for t in tensors])
+        fixed = [o for o, n in zip(outs, ctx.needs_input_grad, strict=True) if not n]
+        ctx.mark_non_differentiable(*fixed)
+        return outs
 
     @staticmethod
     def backward(ctx, *grads):
@@ -53,14 +56,15 @@ class BackwardWatch:
 
 
 def _through_one_node(args, attach):
-    """Lead the tensors that require a gradient through one new node; returns their places, too."""
-    where = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
-    if not where or not is_grad_enabled():
+    """Lead all tensors through one new node, if one requires a gradient; also says where."""
+    where = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
+    if not is_grad_enabled() or not any(args[i].requires_grad for i in where):
         return [], args
+    tensors = BackwardHookFunction.apply(*[args[i] for i in where])
+    attach(next(t.grad_fn for t in tensors if t.requires_grad))
     out = list(args)
-    for i, tensor in zip(where, BackwardHookFunction.apply(*[args[i] for i in where]), strict=True):
+    for i, tensor in zip(where, tensors, strict=True):
         out[i] = tensor
-    attach(out[where[0]].grad_fn)
     return where, tuple(out)
 
 

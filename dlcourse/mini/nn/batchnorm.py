@@ -14,7 +14,7 @@ class BatchNorm(Module):
 
     def __init__(
         self, num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True,
-        device=None, dtype=None,
+        device=None, dtype=None, *, bias=True,
     ):  # fmt: skip
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
@@ -24,7 +24,7 @@ class BatchNorm(Module):
             return empty(num_features, dtype=dtype, device=device)
 
         self.register_parameter("weight", Parameter(vector()) if affine else None)
-        self.register_parameter("bias", Parameter(vector()) if affine else None)
+        self.register_parameter("bias", Parameter(vector()) if affine and bias else None)
         self.register_buffer("running_mean", vector() if track_running_stats else None)
         self.register_buffer("running_var", vector() if track_running_stats else None)
         self.register_buffer("num_batches_tracked", tensor(0) if track_running_stats else None)
@@ -40,7 +40,8 @@ class BatchNorm(Module):
         self.reset_running_stats()
         if self.affine:
             init.ones_(self.weight)
-            init.zeros_(self.bias)
+            if self.bias is not None:
+                init.zeros_(self.bias)
 
     def forward(self, input):
         if input.ndim not in self.dims:
@@ -57,7 +58,8 @@ class BatchNorm(Module):
     def extra_repr(self):
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
 
 

@@ -465,7 +465,7 @@ def cross_entropy(
     """
     _no_legacy(size_average, reduce)
     if not 0 <= label_smoothing <= 1:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     dim = min(input.ndim - 1, 1) if input.ndim else 1
     log_probs = _softmax.log_softmax(input, dim)
     if target.shape == input.shape:

@@ -190,10 +190,7 @@ def one_hot(tensor, num_classes=-1):
     """int64 (*, K) with a single 1 where `tensor` (*) of int64 says."""
     index = tensor._data
     if index.dtype != np.int64:
-        raise RuntimeError(
-            "one_hot is only applicable to index tensor of type LongTensor. Got index type "
-            f"{tensor.dtype.scalar_type}"
-        )
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if index.size == 0 and num_classes <= 0:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
     if index.size and index.min() < 0:

@@ -30,9 +30,11 @@ class NllLoss(Op):
         if reduction == "none":
             return Tensor(each.squeeze(ctx.dim))
         if reduction == "mean":
-            with np.errstate(invalid="ignore", divide="ignore"):  # nothing to average: NaN
-                ctx.scale = ctx.scale / -scale.sum()
-                return Tensor(np.asarray(each.sum() / -scale.sum()))
+            total = -scale.sum()
+            counts = ctx.scale != 0  # else its gradient is 0, even if nothing counts
+            ctx.scale = np.divide(ctx.scale, total, out=np.zeros_like(ctx.scale), where=counts)
+            with np.errstate(invalid="ignore"):  # nothing to average: NaN
+                return Tensor(np.asarray(each.sum() / total))
         return Tensor(np.asarray(each.sum()))
 
     @staticmethod
