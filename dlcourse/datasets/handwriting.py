@@ -153,8 +153,7 @@ def _ink(grey: np.ndarray) -> np.ndarray:
         ink = -ink  # dark on light
     if ink.max() < 0.1:
         raise ValueError("no digit stands out in the image: it has hardly any contrast")
-    # A small digit in a large picture is outvoted by noise; its darkest spot is not.
-    edge = max(_otsu(np.clip(ink, 0, None)), ink.max() / 3)
+    edge = ink.max() / 2
     ink = np.clip(ink / edge - 0.5, 0, 1)  # a soft threshold: 0.5 at the edge of a stroke
     return ink * _without_specks(ink > 0)
 
@@ -172,17 +171,6 @@ def _paper(grey: np.ndarray) -> np.ndarray:
         paper = border & (misfit <= np.median(misfit[border]))
         plane = terms @ np.linalg.lstsq(terms[paper], grey[paper], rcond=None)[0]
     return plane
-
-
-def _otsu(ink: np.ndarray) -> float:
-    """The threshold that parts ink from paper best (N. Otsu, 1979): most variance between both."""
-    counts, edges = np.histogram(ink, 256)
-    middles = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)[:-1]
-    above = ink.size - below
-    sums = np.cumsum(counts * middles)
-    gap = sums[:-1] / below - (sums[-1] - sums[:-1]) / np.maximum(above, 1)
-    return edges[1:-1][np.argmax(below * above * gap**2)]
 
 
 def _without_specks(mask: np.ndarray) -> np.ndarray:
