@@ -349,6 +349,12 @@ class Function:
 
     def _own(self, out, args, nr):
         """An input returned as it is, or a view made in forward, becomes a Tensor of its own."""
+        if not isinstance(out, Tensor):
+            # NB: torch hands on anything else unrecorded, so that its gradient is lost in silence.
+            raise TypeError(
+                f"the forward of {type(self).__name__} must return a Tensor or a tuple of Tensors, "
+                f"but got {type(out).__name__}"
+            )
         if out._view is None and not any(out is a for a in args):
             return out
         alias = out.detach()
@@ -506,8 +512,20 @@ class Function:
 
 
 def _run_hook(hook, grad):
+    """What the hook makes of the gradient: its like, or the gradient itself for None."""
     new = hook(grad)
-    return grad if new is None else new
+    if new is None:
+        return grad
+    if not isinstance(new, Tensor):
+        raise TypeError(f"expected Variable, but hook returned '{type(new).__name__}'")
+    name = getattr(hook, "__name__", type(hook).__name__)
+    if new._data.shape != grad._data.shape:
+        raise RuntimeError(f"hook '{name}' has changed the size of value")
+    if new._data.dtype != grad._data.dtype:
+        raise RuntimeError(
+            f"hook '{name}' has changed the type of value (was {grad.dtype} got {new.dtype})"
+        )
+    return new
 
 
 # -- the backward pass -----------------------------------------------------------------------------
@@ -548,7 +566,7 @@ def backward_pass(grads, retain_graph, targets):
     """Push `grads` {node: [gradient of each output]} down the graph, youngest first.
 
     Every consumer of a node is younger than it: when its turn comes, its gradient is
-    complete.  Returns {(leaf, 0): gradient}; with `targets`, of those alone
+    complete.  Returns {(leaf, 0): gradient}; with `targets`, of those alone,
     {(node or leaf, output_nr): gradient}.
     """
     nodes = _reachable(grads)
@@ -558,11 +576,11 @@ def backward_pass(grads, retain_graph, targets):
     for leaf in [key for key in grads if isinstance(key, Tensor)]:
         _push(found, leaf, 0, grads.pop(leaf)[0])
     while nodes:
-        node = nodes.pop()  # the youngest; popped, so that it is let go when it is done
+        node = nodes.pop()  # the youngest; popped, so that it is let go at once
         gradients = grads.pop(node, None)
         if gradients is None:
             continue
-        if targets is not None:  # asked for is the gradient before any hook, as in torch
+        if targets is not None:  # wanted is the gradient before any hook, as in torch
             for nr, grad in enumerate(gradients):
                 if grad is not None and (node, nr) in targets:
                     _push(found, node, nr, grad)
