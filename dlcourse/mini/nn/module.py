@@ -398,10 +398,10 @@ def _no_prepend(prepend):
 
 
 def zero_grad(parameters, set_to_none):
-    """Forget the gradients, or fill them with zeros."""
+    """Forget the gradients, or fill them with zeros, in place and without history."""
     for parameter in parameters:
-        if parameter._grad is not None:
-            if set_to_none:
-                parameter._grad = None
-            else:
-                parameter._grad = Tensor(np.zeros_like(parameter._data))
+        if set_to_none:
+            parameter._grad = None
+        elif parameter._grad is not None:
+            parameter._grad.detach_()
+            parameter._grad.zero_()

@@ -24,7 +24,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
-                f"but got {type(params).__name__}"
+                f"but got mini.{params.dtype.scalar_type}Tensor"
             )
         self.defaults, self.state, self.param_groups = defaults, defaultdict(dict), []
         groups = list(params)
@@ -75,9 +75,13 @@ class Optimizer:
         with no_grad():
             for group in self.param_groups:
                 for param in group["params"]:
-                    if param._grad is not None:
-                        self.update(param._data, param._grad._data, self.state[param], group)
-                        note_write(param)
+                    if param._grad is None:
+                        continue
+                    state = self.state.get(param, {})
+                    self.update(param._data, param._grad._data, state, group)
+                    if state:
+                        self.state[param] = state
+                    note_write(param)
         return loss
 
     def update(self, x, grad, state, group):

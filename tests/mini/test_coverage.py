@@ -1,0 +1,65 @@
+"""Every public name of mini has a test: a name bound without one fails here."""
+
+from dlcourse import mini
+from dlcourse.mini import ops
+
+import optable
+import pytest
+import test_functional
+import test_modules
+import test_optim
+import test_state
+
+ROWS = {case.name for case in optable.ROWS}
+# Names that other tests are about.
+ELSEWHERE = {
+    "manual_seed": "test_state", "rand": "test_state", "randn": "test_state", "empty": "test_state",
+    "randint": "test_state", "randperm": "test_state", "Generator": "test_state",
+    "default_generator": "test_state", "Size": "test_state", "allclose": "test_state",
+    "dtype": "test_state", "equal": "test_state", "get_default_dtype": "test_state",
+    "is_tensor": "test_state", "set_default_dtype": "test_state", "Tensor": "test_engine",
+    "enable_grad": "test_hooks", "inference_mode": "test_hooks", "is_grad_enabled": "test_hooks",
+    "is_inference_mode_enabled": "test_hooks", "no_grad": "test_hooks",
+    "set_grad_enabled": "test_hooks", "autograd": "test_gradcheck", "nn": "test_modules",
+    "optim": "test_optim", "utils": "test_data",
+}  # fmt: skip
+
+
+def test_every_operation_has_a_row():
+    named_in_tables = {**ops.FUNCTIONS, **ops.FREE, **ops.OPERATORS}
+    assert sorted(named_in_tables.keys() - ROWS - ELSEWHERE.keys()) == []
+
+
+def test_every_in_place_twin_has_rows_of_its_base():
+    with_methods = {case.name for case in optable.ROWS if "method" in case.forms}
+    assert sorted(set(ops.IN_PLACE) - with_methods) == []
+    assert set(ops.IN_PLACE_OPERATORS.values()) <= set(ops.IN_PLACE)
+
+
+def test_every_other_method_is_asked_about():
+    methods = {**ops.METHODS, **ops.SPECIAL, **ops.PROPERTIES}
+    assert sorted(methods.keys() - ROWS - test_state.covered()) == []
+
+
+def test_every_public_name_of_mini_is_known():
+    assert sorted(set(mini.__all__) - ROWS - ELSEWHERE.keys() - mini._dtype.DTYPES.keys()) == []
+
+
+def test_a_name_without_a_row_would_be_seen(monkeypatch):
+    """These tests can fail."""
+    for module, name, check in (
+        (ops.FUNCTIONS, "cbrt", test_every_operation_has_a_row),
+        (ops.METHODS, "cbrt", test_every_other_method_is_asked_about),
+    ):
+        monkeypatch.setitem(module, name, None)
+        with pytest.raises(AssertionError, match="cbrt"):
+            check()
+    for module, check in (
+        (mini.nn.functional, test_functional.test_every_function_has_a_row),
+        (mini.nn, test_modules.test_every_module_has_a_row),
+        (mini.optim, test_optim.test_every_optimizer_has_a_row),
+    ):
+        monkeypatch.setattr(module, "Extra", mini.nn.ReLU, raising=False)
+        monkeypatch.setattr(module, "__all__", [*module.__all__, "Extra"])
+        with pytest.raises(AssertionError):
+            check()
