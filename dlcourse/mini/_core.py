@@ -554,7 +554,7 @@ def run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulat
             if not tensor.requires_grad:
                 raise RuntimeError("One of the differentiated Tensors does not require grad")
         targets = {_target(t): t for t in inputs}
-    with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph), np.errstate(all="ignore"):
         found = backward_pass(grads, retain_graph, targets)
         if not accumulate:
             return [found.get(_target(t)) for t in inputs]

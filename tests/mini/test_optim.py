@@ -238,6 +238,25 @@ def test_a_parameter_twice_in_a_group_is_warned_of():
             f.optim.SGD([p, p], lr=0.1)
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_training_that_diverges_does_so_without_a_word(name):
+    """As in torch: infinities and NaN come without NumPy's warnings, which are errors here."""
+    nn = mini.nn
+    net = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(8, 5), nn.LogSoftmax(1),
+    )  # fmt: skip
+    optimizer = getattr(optim, name)(net.parameters(), lr=1e30, weight_decay=1e10)
+    x, y = mini.rand(4, 1, 6, 6) * 1e20, mini.tensor([0, 1, 2, 3])
+    for _ in range(4):
+        optimizer.zero_grad()
+        loss = nn.functional.nll_loss(net(x), y) + sum((p**2).sum() for p in net.parameters())
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1e38, norm_type=3)
+        optimizer.step()
+    assert not loss.isfinite()
+
+
 def test_what_is_not_supported_is_said():
     for name in ("SGD", "Adam", "AdamW"):
         for option in ("foreach", "fused", "differentiable", "capturable"):

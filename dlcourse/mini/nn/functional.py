@@ -322,9 +322,10 @@ def batch_norm(
                 "Expected more than 1 value per channel when training, got input size "
                 f"{input.shape}"
             )
-        mean, var = batch_statistics(input._data)
-        _move(running_mean, mean, momentum)
-        _move(running_var, var * (count / (count - 1)), momentum)
+        with np.errstate(all="ignore"):
+            mean, var = batch_statistics(input._data)
+            _move(running_mean, mean, momentum)
+            _move(running_var, var * (count / (count - 1)), momentum)
     return NativeBatchNorm.apply(input, weight, bias, mean, var, training, eps)
 
 

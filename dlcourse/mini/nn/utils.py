@@ -12,6 +12,7 @@ def _gradients(parameters):
 
 
 @no_grad()
+@np.errstate(all="ignore")
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """Scale all gradients together so that their norm is at most `max_norm`; returns the old norm.
 

@@ -33,8 +33,7 @@ class NllLoss(Op):
             total = -scale.sum()
             counts = ctx.scale != 0  # else its gradient is 0, even if nothing counts
             ctx.scale = np.divide(ctx.scale, total, out=np.zeros_like(ctx.scale), where=counts)
-            with np.errstate(invalid="ignore"):  # nothing to average: NaN
-                return Tensor(np.asarray(each.sum() / total))
+            return Tensor(np.asarray(each.sum() / total))  # nothing to average: NaN
         return Tensor(np.asarray(each.sum()))
 
     @staticmethod

@@ -176,8 +176,7 @@ class Div(Op):
         a, b = arrays(x, y)
         if a.dtype.kind != "f":
             a, b = a.astype(get_default_dtype().numpy), b.astype(get_default_dtype().numpy)
-        with np.errstate(all="ignore"):
-            return Tensor(a / b)
+        return Tensor(a / b)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -196,8 +195,7 @@ class FloorDivide(Op):
 
     @staticmethod
     def forward(ctx, x, y):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return Tensor(np.floor_divide(*arrays(x, y)))
+        return Tensor(np.floor_divide(*arrays(x, y)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -222,8 +220,7 @@ class Neg(Op):
 class Reciprocal(Op):
     @staticmethod
     def forward(ctx, x):
-        with np.errstate(divide="ignore"):
-            out = Tensor(np.reciprocal(float_array(x)))
+        out = Tensor(np.reciprocal(float_array(x)))
         ctx.save_for_backward(out)
         return out
 
@@ -243,8 +240,7 @@ class Pow(Op):
         if x._data.dtype.kind in "iu" and isinstance(exponent, int) and exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         base = x._data if isinstance(exponent, int) else float_array(x)
-        with np.errstate(all="ignore"):
-            return Tensor(base * base if exponent == 2 else base**exponent)
+        return Tensor(base * base if exponent == 2 else base**exponent)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -263,8 +259,7 @@ class PowTensor(Op):
     @staticmethod
     def forward(ctx, x, y):
         a, b = arrays(x, y)
-        with np.errstate(all="ignore"):
-            out = Tensor(a**b)
+        out = Tensor(a**b)
         ctx.save_for_backward(x, y, out)
         return out
 
@@ -285,8 +280,7 @@ class PowTensor(Op):
 class Exp(Op):
     @staticmethod
     def forward(ctx, x):
-        with np.errstate(over="ignore"):
-            out = Tensor(np.exp(float_array(x)))
+        out = Tensor(np.exp(float_array(x)))
         ctx.save_for_backward(out)
         return out
 
@@ -300,8 +294,7 @@ class Log(Op):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        with np.errstate(all="ignore"):
-            return Tensor(np.log(float_array(x)))
+        return Tensor(np.log(float_array(x)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -312,8 +305,7 @@ class Log(Op):
 class Sqrt(Op):
     @staticmethod
     def forward(ctx, x):
-        with np.errstate(invalid="ignore"):
-            out = Tensor(np.sqrt(float_array(x)))
+        out = Tensor(np.sqrt(float_array(x)))
         ctx.save_for_backward(out)
         return out
 
@@ -525,8 +517,7 @@ class To(Op):
     @staticmethod
     def forward(ctx, x, dtype):
         ctx.dtype = x.dtype
-        with np.errstate(invalid="ignore"):
-            return Tensor(x._data.astype(dtype.numpy))
+        return Tensor(x._data.astype(dtype.numpy))
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -57,9 +57,8 @@ class Mean(Reduction):
             )
         ctx.axes, ctx.shape, ctx.by_dim = axes, x._data.shape, by_dim
         ctx.count = math.prod([x._data.shape[a] for a in axes])
-        with np.errstate(invalid="ignore", divide="ignore"):  # no elements: NaN
-            total = np.asarray(x._data.sum(axes, keepdims=keepdim))
-            return Tensor(total / np.asarray(ctx.count, x._data.dtype))
+        total = np.asarray(x._data.sum(axes, keepdims=keepdim))  # no elements: NaN
+        return Tensor(total / np.asarray(ctx.count, x._data.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -82,8 +81,7 @@ class Amax(Op):
     def backward(ctx, grad_output):
         (x,) = ctx.saved_tensors
         winners = x._data == ctx.pick(x._data, axis=ctx.axes, keepdims=True)
-        with np.errstate(invalid="ignore"):  # among NaN nobody wins
-            share = winners / winners.sum(ctx.axes, keepdims=True)
+        share = winners / winners.sum(ctx.axes, keepdims=True)  # among NaN nobody wins: 0 / 0
         share = Tensor(share.astype(x._data.dtype))
         return restore(grad_output, ctx.axes, x._data.shape) * share, None, None
 
@@ -151,8 +149,7 @@ class Logsumexp(Op):
         ctx.axes, array = axes, float_array(x)
         m = np.asarray(array.max(axes, keepdims=True, initial=-np.inf))
         m[~np.isfinite(m)] = 0
-        with np.errstate(divide="ignore"):
-            total = np.log(np.exp(array - m).sum(axes, keepdims=True)) + m
+        total = np.log(np.exp(array - m).sum(axes, keepdims=True)) + m
         out = Tensor(total if keepdim else np.asarray(total.squeeze(axes)))
         ctx.save_for_backward(x, out)
         return out

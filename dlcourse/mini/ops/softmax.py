@@ -57,8 +57,7 @@ def shifted(x, dim):
     array = float_array(x)
     if array.size == 0:
         return array.copy()
-    with np.errstate(invalid="ignore"):
-        return np.asarray(array - array.max(dim if array.ndim else None, keepdims=True))
+    return np.asarray(array - array.max(dim if array.ndim else None, keepdims=True))
 
 
 class LogSigmoid(Op):
