@@ -1,5 +1,7 @@
 """Exercises of the chapter autograd. The form: dlcourse/exercises/__init__.py."""
 
+import inspect
+
 from dlcourse import mini
 from dlcourse.exercises import Hint, close, exercise, expect, expect_close
 
@@ -24,12 +26,17 @@ def check_accumulate(answer):
         raise Hint("6 is what the first pass leaves. The second pass reaches `x`, too.")
     if close(answer, 36.0):
         raise Hint("The slope of `x**2` at 3 is 2 * 3 = 6, not 9: differentiate before adding.")
-    expect_close(answer, 33.0, "x.grad")
+    if not close(answer, 33.0):
+        raise Hint(
+            "Not yet. Write dy/dx and dz/dx at x = 3 on paper, and under each `backward` what "
+            "`x.grad` holds after it. Then run the four lines."
+        )
 
 
 check_accumulate.wrong("overwrite", 27.0)
 check_accumulate.wrong("reaches `x`, too", 6.0)
 check_accumulate.wrong("differentiate before adding", 36.0)
+check_accumulate.wrong("Then run the four lines", 54.0)
 
 
 # -- by hand -----------------------------------------------------------------------------------
@@ -43,12 +50,12 @@ def softmax_vjp(out, grad_output):
 
 @exercise(
     solution=softmax_vjp,
-    reasoning=r"""With $s = \operatorname{softmax}(z)$ the derivative is
-$\partial s_i / \partial z_j = s_i (\delta_{ij} - s_j)$: raising one logit raises its own
+    reasoning=r"""With $p = \operatorname{softmax}(z)$ the derivative is
+$\partial p_k / \partial z_l = p_k (\delta_{kl} - p_l)$: raising one logit raises its own
 probability and lowers all others. The vector-Jacobian product is
-$\sum_i g_i s_i (\delta_{ij} - s_j) = s_j \bigl(g_j - \sum_i g_i s_i\bigr)$, row by row: no
+$\sum_k g_k p_k (\delta_{kl} - p_l) = p_l \bigl(g_l - \sum_k g_k p_k\bigr)$, row by row: no
 $K \times K$ matrix appears.""",
-    shown="A $K \\times K$ Jacobian for each row, and yet only $K$ numbers were ever stored.",
+    shown="Each row has a $K \\times K$ Jacobian, and its product with $g$ takes $K$ numbers.",
 )
 def check_softmax_vjp(softmax_vjp):
     rng = np.random.default_rng(0)
@@ -57,7 +64,15 @@ def check_softmax_vjp(softmax_vjp):
     s = z.softmax(1)
     s.backward(mini.tensor(grad))
     out, truth = s.detach().numpy(), z.grad.numpy()
-    got = np.asarray(softmax_vjp(out.copy(), grad.copy()))
+    try:
+        got = softmax_vjp(out.copy(), grad.copy())
+    except ValueError as error:
+        if "broadcast" in str(error):
+            raise Hint(
+                "A sum over the classes has shape (B,) and does not fit beside (B, K): keep the "
+                f"dimension with `keepdims=True`. NumPy says: {error}"
+            ) from None
+        raise
     if close(got, grad * out * (1 - out)):
         raise Hint(
             "That is the diagonal of the Jacobian alone. Each probability depends on *every* logit "
@@ -68,7 +83,15 @@ def check_softmax_vjp(softmax_vjp):
     if close(got, out * (grad - (grad * out).sum(0, keepdims=True))):
         raise Hint("The inner sum runs over the classes (axis 1), not over the batch (axis 0).")
     if close(got, out * (grad - grad.sum(1, keepdims=True))):
-        raise Hint("The inner sum is weighted by the probabilities: $\\sum_i g_i s_i$.")
+        raise Hint("The inner sum is weighted by the probabilities: $\\sum_k g_k p_k$.")
+    if close(got, -truth):
+        raise Hint("The right numbers with the wrong sign: what stands before the inner sum?")
+    if close(got, truth / out):
+        raise Hint("A factor is missing: $p_l$ stands before the bracket.")
+    if close(got, out * (1 - out)):
+        raise Hint(
+            "That is the slope of each probability by its own logit. Where is `grad_output`?"
+        )
     expect_close(got, truth, "the gradient by the logits")
 
 
@@ -90,6 +113,26 @@ def sums_over_the_batch(out, grad_output):
 @check_softmax_vjp.wrong("weighted by the probabilities")
 def forgets_the_weights(out, grad_output):
     return out * (grad_output - grad_output.sum(axis=1, keepdims=True))
+
+
+@check_softmax_vjp.wrong("keepdims=True")
+def loses_a_dimension(out, grad_output):
+    return out * (grad_output - (grad_output * out).sum(axis=1))
+
+
+@check_softmax_vjp.wrong("wrong sign")
+def turns_the_sign(out, grad_output):
+    return -softmax_vjp(out, grad_output)
+
+
+@check_softmax_vjp.wrong("before the bracket")
+def forgets_the_outer_factor(out, grad_output):
+    return grad_output - (grad_output * out).sum(axis=1, keepdims=True)
+
+
+@check_softmax_vjp.wrong("Where is `grad_output`")
+def ignores_what_comes_in(out, grad_output):
+    return out * (1 - out)
 
 
 # -- change the code ---------------------------------------------------------------------------
@@ -116,8 +159,22 @@ def consumers_first(root):
 
 
 class _Node:
+    """A node that knows its parents, and stops a walk that asks for them far too often."""
+
     def __init__(self, name, *parents):
-        self.name, self.parents = name, parents
+        self.name, self._parents = name, parents
+        self.asked = 0
+
+    @property
+    def parents(self):
+        self.asked += 1
+        if self.asked > 100:
+            raise Hint(
+                "Your walk asks one node for its parents over a hundred times. Does it follow "
+                "every path, or look at all nodes to find each next one? Two looks at each edge "
+                "suffice."
+            )
+        return self._parents
 
 
 @exercise(
@@ -126,14 +183,25 @@ class _Node:
 done; the root has none and starts. Each edge is looked at twice, so the cost is linear, and nothing
 recurses, so a chain of a million nodes is as easy as one of three. A node that is used twice by the
 same consumer (`x + x`) waits for two edges, and both are counted off.""",
-    shown="No birth numbers needed: counting consumers orders any graph, however deep.",
+    shown="No birth numbers needed: the edges alone order any graph, however deep.",
 )
 def check_consumers_first(consumers_first):
     a = _Node("a")
     b = _Node("b", a, a)
     c = _Node("c", b, a)
     for root in (_Node("c * b", c, b), _Node("b * c", b, c)):
-        order = list(consumers_first(root))
+        try:
+            order = list(consumers_first(root))
+        except AttributeError as error:
+            if "born" in str(error) or "grad" in str(error):
+                raise Hint(
+                    "These nodes have `parents` and nothing else, not even `born`."
+                ) from None
+            raise
+        expect(
+            all(isinstance(node, _Node) for node in order),
+            f"Return the nodes themselves; your list holds {order[0]!r}." if order else "",
+        )
         names = [node.name for node in order]
         if sorted(names) == sorted({"a", "b", "c", root.name}):
             expect(
@@ -155,6 +223,13 @@ def check_consumers_first(consumers_first):
                     f"Your order is {names}: `{parent.name}` comes before its consumer "
                     f"`{node.name}`, so it would pass on an incomplete gradient.",
                 )
+    ladder = _Node("x")
+    for _ in range(30):
+        ladder = _Node("x + x", ladder, ladder)
+    expect(
+        len(list(consumers_first(ladder))) == 31,
+        "Thirty doublings, y = y + y, make 31 nodes. Yours gives another number.",
+    )
     deep = _Node("x")
     for _ in range(20_000):
         deep = _Node("x", deep)
@@ -207,6 +282,28 @@ def inputs_first(root):
     return recursive(root)[::-1]
 
 
+@check_consumers_first.wrong("not even `born`")
+def by_birth(root):
+    return sorted(consumers_first(root), key=lambda node: -node.born)
+
+
+@check_consumers_first.wrong("Return the nodes themselves")
+def names_of_nodes(root):
+    return [node.name for node in consumers_first(root)]
+
+
+@check_consumers_first.wrong("Two looks at each edge suffice")
+def moves_back_what_comes_again(root):
+    order, queue = [], [root]
+    while queue:
+        node = queue.pop(0)
+        if node in order:
+            order.remove(node)
+        order.append(node)
+        queue.extend(node.parents)
+    return order
+
+
 # -- an operation of your own ------------------------------------------------------------------
 
 
@@ -228,8 +325,9 @@ class Round(mini.autograd.Function):
     solution=Round,
     reasoning="""The true derivative of rounding is 0 almost everywhere, so training would stand
 still. The *straight-through estimator* (Bengio, Leonard and Courville, 2013) lies on purpose: it
-takes the derivative of the identity instead, inside the range where rounding is meant to act. What
-makes quantised networks trainable is a `backward` that does not belong to its `forward`.""",
+takes the derivative of the identity instead. Stopping it where $|x| > 1$ keeps weights from growing
+where rounding no longer follows them (Hubara and others, 2016). What makes quantised networks
+trainable is a `backward` that does not belong to its `forward`.""",
     shown="A gradient that the function does not have: the straight-through estimator.",
     stub='''
 class Round(mini.autograd.Function):
@@ -245,10 +343,24 @@ class Round(mini.autograd.Function):
 ''',
 )
 def check_Round(Round):
-    x = mini.tensor([-3.0, -0.7, 0.2, 0.9, 1.4], requires_grad=True)
+    for name in ("forward", "backward"):
+        expect(
+            isinstance(inspect.getattr_static(Round, name), staticmethod),
+            f"`{name}` gets `ctx`, not `self`: write `@staticmethod` above it.",
+        )
+    x = mini.tensor([-3.0, -0.7, 0.7, 1.0, 1.4], requires_grad=True)
     y = Round.apply(x)
-    expect_close(y, [-3.0, -1.0, 0.0, 1.0, 1.0], "Round.apply([-3, -0.7, 0.2, 0.9, 1.4])")
-    y.backward(mini.tensor([2.0, 3.0, 4.0, 5.0, 6.0]))
+    expect_close(y, [-3.0, -1.0, 1.0, 1.0, 1.0], "Round.apply([-3, -0.7, 0.7, 1, 1.4])")
+    try:
+        y.backward(mini.tensor([2.0, 3.0, 4.0, 5.0, 6.0]))
+    except (IndexError, ValueError):
+        expect(
+            y.grad_fn.saved_tensors,
+            "`backward` asks for saved tensors, but `forward` has saved none: "
+            "`ctx.save_for_backward(x)`.",
+        )
+        raise
+    expect(x.grad is not None, "`backward` gives no gradient. Is a `return` missing?")
     grad = x.grad.tolist()
     if close(grad, [0.0] * 5):
         raise Hint("All gradients are 0: that is the true derivative, and nothing could learn.")
@@ -258,56 +370,68 @@ def check_Round(Round):
         raise Hint("The mask is right, but it must *multiply* what comes in: `grad_output`.")
     if close(grad, [0.0, 3.0, 4.0, 5.0, 6.0]):
         raise Hint("Look at x = 1.4: it is rounded to 1, but the condition speaks of x itself.")
+    if close(grad, [2.0, 3.0, 4.0, 5.0, 0.0]):
+        raise Hint("Look at x = -3: the condition speaks of |x|, so it stops there, too.")
+    if close(grad, [0.0, 3.0, 4.0, 0.0, 0.0]):
+        raise Hint("Look at x = 1: the gradient still passes where |x| is exactly 1.")
+    if close(grad, [1.0] * 5):
+        raise Hint("That limits the *gradient* to 1. The condition speaks of x.")
     expect_close(grad, [0.0, 3.0, 4.0, 5.0, 0.0], "the gradient for incoming [2, 3, 4, 5, 6]")
 
 
-@check_Round.wrong("nothing could learn")
-class TrueDerivative(mini.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        return (x + 0.5) // 1
+def _round_with(backward):
+    """Round, right but for its `backward(x, grad_output)`."""
 
-    @staticmethod
-    def backward(ctx, grad_output):
-        return grad_output * 0
+    class OtherRound(mini.autograd.Function):
+        forward = staticmethod(Round.forward)
 
+        @staticmethod
+        def backward(ctx, grad_output):
+            return backward(*ctx.saved_tensors, grad_output)
 
-@check_Round.wrong("stop where |x| > 1")
-class PassesEverywhere(mini.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        return (x + 0.5) // 1
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        return grad_output
+    return OtherRound
 
 
-@check_Round.wrong("*multiply* what comes in")
-class ReturnsTheMask(mini.autograd.Function):
+check_Round.wrong("nothing could learn", _round_with(lambda x, grad: grad * 0))
+check_Round.wrong("stop where |x| > 1", _round_with(lambda x, grad: grad))
+check_Round.wrong("*multiply* what comes in", _round_with(lambda x, grad: (x.abs() <= 1).float()))
+check_Round.wrong(
+    "speaks of x itself", _round_with(lambda x, grad: grad * (Round.apply(x).abs() <= 1))
+)
+check_Round.wrong("speaks of |x|", _round_with(lambda x, grad: grad * (x <= 1)))
+check_Round.wrong("exactly 1", _round_with(lambda x, grad: grad * (x.abs() < 1)))
+check_Round.wrong("limits the *gradient*", _round_with(lambda x, grad: grad.clamp(-1, 1)))
+
+
+@check_Round.wrong("is [-3., -1., 0., 1., 1.];")
+class RoundsDown(Round):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
+        return x // 1
+
+
+@check_Round.wrong("has saved none")
+class SavesNothing(mini.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
         return (x + 0.5) // 1
 
     @staticmethod
     def backward(ctx, grad_output):
         (x,) = ctx.saved_tensors
-        return (x.abs() <= 1).float()
+        return grad_output * (x.abs() <= 1)
 
 
-@check_Round.wrong("speaks of x itself")
-class MasksByTheOutput(mini.autograd.Function):
-    @staticmethod
+@check_Round.wrong("@staticmethod")
+class WithoutStaticmethod(mini.autograd.Function):
     def forward(ctx, x):
-        out = (x + 0.5) // 1
-        ctx.save_for_backward(out)
-        return out
+        ctx.save_for_backward(x)
+        return (x + 0.5) // 1
 
-    @staticmethod
     def backward(ctx, grad_output):
-        (out,) = ctx.saved_tensors
-        return grad_output.masked_fill(out.abs() > 1, 0.0)
+        (x,) = ctx.saved_tensors
+        return grad_output * (x.abs() <= 1)
 
 
 # -- build new ---------------------------------------------------------------------------------
@@ -325,14 +449,17 @@ def trace_estimate(loss, w, vs):
 
 @exercise(
     solution=trace_estimate,
-    reasoning=r"""For independent signs $v_i = \pm 1$ the products $v_i v_j$ have mean 0 for
-$i \ne j$ and are 1 for $i = j$. So the mean of $\mathbf v^\top H \mathbf v = \sum_{ij} v_i H_{ij}
-v_j$ is $\sum_i H_{ii}$, the trace (Hutchinson, 1990). One gradient graph serves all the $\mathbf
-v$: hence `create_graph=True` once, and `retain_graph=True` in the loop.""",
+    reasoning=r"""For independent signs $v_j = \pm 1$ the products $v_j v_k$ have mean 0 for
+$j \ne k$ and are 1 for $j = k$. So the mean of $v^\top H v = \sum_{jk} v_j H_{jk} v_k$ is
+$\sum_j H_{jj}$, the trace (Hutchinson, 1990). One gradient graph serves all the $v$: hence
+`create_graph=True` once, and `retain_graph=True` in the loop.""",
     shown="The trace of a matrix that was never written down, from products with sign vectors.",
 )
 def check_trace_estimate(trace_estimate):
+    calls = []
+
     def loss(w):
+        calls.append(w)
         return (w[0] ** 2) * 3 + w[0] * w[1] * 5 + w[1] ** 4
 
     w = mini.tensor([1.0, 2.0], dtype=mini.float64, requires_grad=True)  # H = [[6, 5], [5, 48]]
@@ -350,6 +477,22 @@ def check_trace_estimate(trace_estimate):
                 "The second v finds the graph freed: keep it with `retain_graph=True`."
             ) from None
         raise
+    except TypeError as error:
+        if "integer tensors" in str(error) or "tuple" in str(error):
+            raise Hint(
+                "`mini.autograd.grad` gives a tuple, with a gradient for each input: `(g,) = ...`."
+            ) from None
+        raise
+    if close(got, 54.0) and close(single, 54.0):
+        raise Hint(
+            "That is the trace itself, whatever `vs` holds. The question is how to estimate it "
+            "from products Hv, when H is too large to be formed."
+        )
+    if close(got, 54.0) and len(calls) > 2:
+        raise Hint(
+            "The number is right, but you build the gradient's graph anew for each v. Build it "
+            "once, before the loop."
+        )
     if close(got, 108.0):
         raise Hint("That is the sum over the rows of `vs`; the estimate is their mean.")
     if close(single, 11.0 + 53.0) and close(got, (64.0 + 1.0 - 43.0) / 2):
@@ -380,6 +523,27 @@ def forgets_the_second_v(loss, w, vs):
     (g,) = mini.autograd.grad(loss(w), w, create_graph=True)
     rows = [mini.autograd.grad((g * v).sum(), w, retain_graph=True)[0].sum() for v in vs]
     return sum(rows) / len(vs)
+
+
+@check_trace_estimate.wrong("gives a tuple")
+def forgets_to_unpack(loss, w, vs):
+    g = mini.autograd.grad(loss(w), w, create_graph=True)
+    return sum((v * mini.autograd.grad((g * v).sum(), w)[0]).sum() for v in vs) / len(vs)
+
+
+@check_trace_estimate.wrong("too large to be formed")
+def forms_the_hessian(loss, w, vs):
+    (g,) = mini.autograd.grad(loss(w), w, create_graph=True)
+    return sum(mini.autograd.grad(g[j], w, retain_graph=True)[0][j] for j in range(len(w)))
+
+
+@check_trace_estimate.wrong("Build it once")
+def builds_the_graph_for_each(loss, w, vs):
+    total = 0.0
+    for v in vs:
+        (g,) = mini.autograd.grad(loss(w), w, create_graph=True)
+        total = total + (v * mini.autograd.grad((g * v).sum(), w)[0]).sum()
+    return total / len(vs)
 
 
 # -- read a paper ------------------------------------------------------------------------------
@@ -414,22 +578,22 @@ activations instead of $n$, for one more forward run. `torch.utils.checkpoint` i
     shown="Memory traded for time: one node in the graph, and `f` runs twice.",
 )
 def check_checkpoint(checkpoint):
-    calls = []
+    recording = []
 
     def f(x):
-        calls.append(mini.is_grad_enabled())
-        return (x * x).sin() * x.exp()
+        recording.append(mini.is_grad_enabled())
+        return (x * x).sin() * x.exp().sum()  # each output depends on every input
 
-    x = mini.tensor([0.5, -1.0], dtype=mini.float64, requires_grad=True)
-    truth = x.detach().requires_grad_()
+    w = mini.tensor([0.5, -1.0], dtype=mini.float64, requires_grad=True)
     weights = mini.tensor([2.0, 3.0], dtype=mini.float64)
-    f(truth).backward(weights)
-    calls.clear()
-    y = checkpoint(f, x)
-    expect_close(y, f(truth), "checkpoint(f, x)")
+    (truth,) = mini.autograd.grad(f(w), w, weights)
+    (unweighted,) = mini.autograd.grad(f(w).sum(), w)
+    y = checkpoint(f, w)
+    expect_close(y, f(w), "checkpoint(f, x)")
     expect(
         y.requires_grad,
-        "The result has no history: `backward` could not reach x. Detach inside, not at the end.",
+        "The result has no history, so `backward` cannot reach x. The call of `f` belongs into the "
+        "`forward` of a Function, whose `apply` gives the result a node.",
     )
     inputs = [node.name() for node, _ in y.grad_fn.next_functions if node is not None]
     expect(
@@ -437,22 +601,44 @@ def check_checkpoint(checkpoint):
         "The graph of `f` is recorded, so its activations stay in memory. Wrap the call in a "
         "Function: inside its `forward` nothing is recorded.",
     )
-    calls.clear()
-    y.backward(weights)
+    recording.clear()
+    try:
+        (got,) = mini.autograd.grad(y, w, weights)
+    except RuntimeError as error:
+        if "does not require grad" in str(error) and recording == [False]:
+            raise Hint(
+                "`f` ran again, but unrecorded: inside `backward`, too, nothing is recorded unless "
+                "you ask for it, `with mini.enable_grad():`."
+            ) from None
+        if "does not require grad" in str(error):
+            raise Hint(
+                "`f` ran again, but what you differentiate has no history. Does the x you gave it "
+                "ask for a gradient, `x.detach().requires_grad_()`? And does all that you do with "
+                "the result stand under `enable_grad`, too?"
+            ) from None
+        if "not have been used" in str(error):
+            raise Hint(
+                "Your `backward` returns nothing. Give the gradient back, and the engine carries "
+                "it on; do not write it to x yourself."
+            ) from None
+        raise
     expect(
-        len(calls) >= 1,
+        len(recording) >= 1,
         "`f` did not run again in `backward`, so something other than x was kept for it.",
     )
-    unweighted = truth.detach().requires_grad_()
-    f(unweighted).sum().backward()
-    if close(x.grad, unweighted.grad):
+    if close(got, unweighted):
         raise Hint(
             "The gradient ignores `grad_output`: hand it to `grad` as the weighting of the output."
         )
-    expect_close(x.grad, truth.grad, "x.grad")
+    if close(got, weights * unweighted):
+        raise Hint(
+            "`grad_output` weighs the *outputs* of `f`: hand it to `grad`. Multiplied afterwards "
+            "it weighs the inputs, and that is the same only if `f` works entry by entry."
+        )
+    expect_close(got, truth, "the gradient by x")
 
 
-@check_checkpoint.wrong("Detach inside")
+@check_checkpoint.wrong("has no history")
 def detaches_the_result(f, x):
     return f(x.detach())
 
@@ -460,23 +646,6 @@ def detaches_the_result(f, x):
 @check_checkpoint.wrong("activations stay in memory")
 def records_everything(f, x):
     return f(x)
-
-
-@check_checkpoint.wrong("ignores `grad_output`")
-def ignores_grad_output(f, x):
-    class Checkpoint(mini.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return f(x)
-
-        @staticmethod
-        def backward(ctx, grad_output):
-            again = ctx.saved_tensors[0].detach().requires_grad_()
-            with mini.enable_grad():
-                return mini.autograd.grad(f(again).sum(), again)[0]
-
-    return Checkpoint.apply(x)
 
 
 @check_checkpoint.wrong("something other than x was kept")
@@ -495,3 +664,65 @@ def keeps_the_graph(f, x):
             return mini.autograd.grad(y, inside, grad_output)[0]
 
     return Kept.apply(x)
+
+
+def _checkpoint_with(backward):
+    """A checkpoint that is right but for its `backward(f, x, grad_output)`."""
+
+    def checkpoint(f, x):
+        class Checkpoint(mini.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x)
+                return f(x)
+
+            @staticmethod
+            def backward(ctx, grad_output):
+                return backward(f, ctx.saved_tensors[0], grad_output)
+
+        return Checkpoint.apply(x)
+
+    checkpoint.__name__ = backward.__name__
+    return checkpoint
+
+
+@check_checkpoint.wrong("but unrecorded")
+@_checkpoint_with
+def forgets_enable_grad(f, x, grad_output):
+    again = x.detach().requires_grad_()
+    return mini.autograd.grad(f(again), again, grad_output)[0]
+
+
+@check_checkpoint.wrong("ask for a gradient")
+@_checkpoint_with
+def forgets_requires_grad(f, x, grad_output):
+    again = x.detach()
+    with mini.enable_grad():
+        y = f(again)
+    return mini.autograd.grad(y, again, grad_output)[0]
+
+
+@check_checkpoint.wrong("returns nothing")
+@_checkpoint_with
+def writes_the_gradient_itself(f, x, grad_output):
+    with mini.enable_grad():
+        y = f(x)
+    y.backward(grad_output)
+
+
+@check_checkpoint.wrong("entry by entry")
+@_checkpoint_with
+def weighs_the_inputs(f, x, grad_output):
+    again = x.detach().requires_grad_()
+    with mini.enable_grad():
+        total = f(again).sum()
+    return grad_output * mini.autograd.grad(total, again)[0]
+
+
+@check_checkpoint.wrong("ignores `grad_output`")
+@_checkpoint_with
+def ignores_grad_output(f, x, grad_output):
+    again = x.detach().requires_grad_()
+    with mini.enable_grad():
+        total = f(again).sum()
+    return mini.autograd.grad(total, again)[0]
