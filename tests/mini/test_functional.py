@@ -331,6 +331,20 @@ def test_program(program):
     agree(program)
 
 
+@pytest.mark.parametrize("at_a_time", [1, 2, 3, 5])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_convolution_in_blocks_of_images(at_a_time, groups, monkeypatch):
+    """Five images, some at a time: the last block is shorter."""
+    from dlcourse.mini.ops import conv
+
+    window_bytes = 4 * 3 * 2 * (5 * 5) * 8  # C * kh * kw * H' * W' * itemsize
+    monkeypatch.setattr(conv, "BLOCK_BYTES", at_a_time * window_bytes)
+    assert conv.blocks(5, window_bytes)[0] == at_a_time
+    images, weight = T((5, 4, 7, 6)), T((6, 4 // groups, 3, 2))
+    case = row("conv2d", images, weight, T((6,)), groups=groups)
+    check(case, "functional", "float64", "plain")
+
+
 def test_sizes_that_broadcast_are_warned_of():
     for f in (mini, torch):
         for name in ("mse_loss", "l1_loss"):

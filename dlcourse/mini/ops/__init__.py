@@ -11,12 +11,14 @@ from dlcourse.mini.ops import (
     index,
     inplace,
     linalg,
+    logic,
     pointwise,
     reduce,
     shape,
     softmax,
     state,
-)  # fmt: skip
+)
+from dlcourse.mini.ops.operation import NotAnOperand
 
 
 def named(module, names):
@@ -28,8 +30,8 @@ def named(module, names):
 FUNCTIONS = {
     **named(pointwise, "add sub mul div pow neg exp log sqrt square reciprocal abs sign sin cos"),
     **named(pointwise, "tanh sigmoid relu clamp maximum minimum masked_fill floor_divide clone"),
-    **named(pointwise, "eq ne lt le gt ge logical_not bitwise_and bitwise_or bitwise_xor"),
-    **named(pointwise, "isnan isfinite"),
+    **named(logic, "eq ne lt le gt ge isnan isfinite"),
+    **named(logic, "logical_not bitwise_and bitwise_or bitwise_xor"),
     **named(reduce, "sum mean var std amax amin max min argmax argmin logsumexp all any"),
     **named(softmax, "softmax log_softmax"),
     **named(shape, "reshape flatten permute transpose t squeeze unsqueeze flip split unbind"),
@@ -59,12 +61,12 @@ OPERATORS = {
     "__truediv__": pointwise.div, "__floordiv__": pointwise.floor_divide, "__pow__": pointwise.pow,
     "__radd__": pointwise.add, "__rsub__": pointwise.rsub, "__rmul__": pointwise.mul,
     "__rtruediv__": pointwise.rdiv, "__rpow__": pointwise.rpow, "__matmul__": linalg.matmul,
-    "__and__": pointwise.bitwise_and, "__or__": pointwise.bitwise_or,
-    "__xor__": pointwise.bitwise_xor, "__eq__": pointwise.eq, "__ne__": pointwise.ne,
-    "__lt__": pointwise.lt, "__le__": pointwise.le, "__gt__": pointwise.gt, "__ge__": pointwise.ge,
+    "__and__": logic.bitwise_and, "__or__": logic.bitwise_or,
+    "__xor__": logic.bitwise_xor, "__eq__": logic.eq, "__ne__": logic.ne,
+    "__lt__": logic.lt, "__le__": logic.le, "__gt__": logic.gt, "__ge__": logic.ge,
 }  # fmt: skip
 SPECIAL = {
-    "__neg__": pointwise.neg, "__abs__": pointwise.abs, "__invert__": pointwise.invert,
+    "__neg__": pointwise.neg, "__abs__": pointwise.abs, "__invert__": logic.invert,
     "__getitem__": index.getitem, "__setitem__": index.setitem,
     "__bool__": state.to_bool, "__int__": state.to_int, "__float__": state.to_float,
     "__index__": state.to_index, "__len__": state.length, "__iter__": state.iterate,
@@ -109,7 +111,7 @@ def operator(function):
     def method(self, other):
         try:
             return function(self, other)
-        except pointwise.NotAnOperand:
+        except NotAnOperand:
             return NotImplemented
 
     method.__doc__ = function.__doc__

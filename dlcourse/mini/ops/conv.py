@@ -12,7 +12,7 @@ stays in the cache.  `conv2d_plain` says the same in a few lines, without any of
 from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.pointwise import Op
+from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import cat
 
 import numpy as np

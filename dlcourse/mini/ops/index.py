@@ -2,7 +2,7 @@
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.inplace import write
-from dlcourse.mini.ops.pointwise import Op
+from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import alias, expand, wrap_dim
 
 import numpy as np

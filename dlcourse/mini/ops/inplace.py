@@ -8,7 +8,7 @@ into the memory and the new node into the history.  For a view the history of it
 from dlcourse.mini._core import Tensor, View
 from dlcourse.mini._grad_mode import grad_mode
 from dlcourse.mini.ops.creation import normal_array, uniform_array
-from dlcourse.mini.ops.pointwise import Op, check_broadcast
+from dlcourse.mini.ops.operation import Op, check_broadcast
 from dlcourse.mini.ops.shape import expand
 
 import numpy as np

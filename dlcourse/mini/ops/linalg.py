@@ -3,7 +3,7 @@
 import math
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.pointwise import NotAnOperand, Op, check_broadcast
+from dlcourse.mini.ops.operation import NotAnOperand, Op, check_broadcast
 from dlcourse.mini.ops.shape import expand
 
 import numpy as np

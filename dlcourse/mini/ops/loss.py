@@ -1,7 +1,7 @@
 """The negative log likelihood, as one node: torch calls it NllLossBackward0."""
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.pointwise import Op
+from dlcourse.mini.ops.operation import Op
 
 import numpy as np
 

@@ -2,7 +2,7 @@
 
 from dlcourse.mini._core import Tensor, run_backward
 from dlcourse.mini._grad_mode import is_grad_enabled
-from dlcourse.mini.ops.pointwise import Op
+from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import alias
 
 import numpy as np

@@ -3,112 +3,19 @@
 Un-broadcasting is the engine's business (`Function._fit`), so no `backward` here speaks of it.
 """
 
-from dlcourse.mini._core import Function, Tensor
-from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
+from dlcourse.mini._core import Tensor
+from dlcourse.mini._dtype import get_default_dtype
+from dlcourse.mini.ops.operation import (
+    Op,
+    arrays,
+    as_tensor_operand,
+    check_broadcast,
+    float_array,
+    masked,
+    operands,
+)
 
 import numpy as np
-
-
-class Op(Function):
-    """A built-in operation; torch names its node after it, with the number of the overload."""
-
-    overload = 0
-
-    def name(self):
-        return f"{type(self).__name__}Backward{self.overload}"
-
-
-# -- type promotion --------------------------------------------------------------------------------
-
-
-class NotAnOperand(TypeError):
-    """Neither a tensor nor a number.  An operator such as + turns it into NotImplemented."""
-
-
-def as_tensor_operand(x, other):
-    """A Python number beside the tensor `other`: its kind counts, its width does not.
-
-    So 3.0 leaves float32 alone, and turns int64 into the default float type.
-    """
-    if isinstance(x, Tensor):
-        return x
-    if isinstance(x, bool | np.bool_):
-        return Tensor(np.asarray(x))
-    mine = other._data.dtype
-    if isinstance(x, int | np.integer):
-        return Tensor(np.asarray(x, np.int64 if mine.kind == "b" else mine))
-    if isinstance(x, float | np.floating):
-        return Tensor(np.asarray(x, mine if mine.kind == "f" else get_default_dtype().numpy))
-    if isinstance(x, np.ndarray):
-        return Tensor(x)
-    raise NotAnOperand(f"argument 'other' must be Tensor, not {type(x).__name__}")
-
-
-def result_dtype(x, y):
-    """The NumPy dtype of x (op) y.
-
-    A tensor with dimensions outranks a 0-d one of the same kind, as in torch.
-    """
-    a, b = x._data.dtype, y._data.dtype
-    if a == b:
-        return a
-    if (x._data.ndim > 0) != (y._data.ndim > 0):
-        strong, weak = (a, b) if x._data.ndim else (b, a)
-        return strong if kind(strong) >= kind(weak) else weak
-    return promote(a, b)
-
-
-def kind(numpy_dtype):
-    """0 for booleans, 1 for integers, 2 for floats."""
-    return from_numpy_dtype(numpy_dtype).priority
-
-
-def promote(a, b):
-    """The NumPy dtype that holds both; a float beats an integer whatever their widths."""
-    if kind(a) != kind(b):
-        return a if kind(a) > kind(b) else b
-    return np.promote_types(a, b)
-
-
-def check_broadcast(shape_a, shape_b):
-    """Refuse shapes that do not broadcast, with torch's sentence."""
-    for back in range(1, min(len(shape_a), len(shape_b)) + 1):
-        a, b = shape_a[-back], shape_b[-back]
-        if a != b and a != 1 and b != 1:
-            dim = max(len(shape_a), len(shape_b)) - back
-            raise RuntimeError(
-                f"The size of tensor a ({a}) must match the size of tensor b ({b}) at "
-                f"non-singleton dimension {dim}"
-            )
-
-
-def arrays(x, y):
-    """The two arrays in the type of the result."""
-    a, b = x._data, y._data
-    if a.shape != b.shape:
-        check_broadcast(a.shape, b.shape)
-    if a.dtype == b.dtype:
-        return a, b
-    dtype = result_dtype(x, y)
-    return a.astype(dtype, copy=False), b.astype(dtype, copy=False)
-
-
-def float_array(x):
-    """Integers and booleans become the default float type, as in torch's exp and the like."""
-    return x._data if x._data.dtype.kind == "f" else x._data.astype(get_default_dtype().numpy)
-
-
-def masked(array, mask):
-    """`array` where `mask`, else 0.
-
-    By bits, because np.where branches at every element (14 times slower on a random mask), and
-    because inf * 0 is not 0.
-    """
-    integer = np.dtype(f"i{array.itemsize}")
-    bits = np.array(mask, integer)
-    np.negative(bits, out=bits)  # 1 becomes all ones
-    return np.asarray(array.view(integer) & bits).view(array.dtype)
-
 
 # -- arithmetic ------------------------------------------------------------------------------------
 
@@ -537,42 +444,34 @@ class Clone(Op):
 # -- the functions that users call -----------------------------------------------------------------
 
 
-def _pair(x, y):
-    if type(x) is Tensor and type(y) is Tensor:
-        return x, y
-    if isinstance(x, Tensor):
-        return x, as_tensor_operand(y, x)
-    return as_tensor_operand(x, y), y
-
-
 def add(input, other, *, alpha=1):
     """input + alpha * other."""
-    return Add.apply(*_pair(input, other if alpha == 1 else alpha * other))
+    return Add.apply(*operands(input, other if alpha == 1 else alpha * other))
 
 
 def sub(input, other, *, alpha=1):
     """input - alpha * other."""
-    return Sub.apply(*_pair(input, other if alpha == 1 else alpha * other))
+    return Sub.apply(*operands(input, other if alpha == 1 else alpha * other))
 
 
 def mul(input, other):
     """input * other, element by element."""
-    return Mul.apply(*_pair(input, other))
+    return Mul.apply(*operands(input, other))
 
 
 def div(input, other):
     """input / other, element by element; integers give floats."""
-    return Div.apply(*_pair(input, other))
+    return Div.apply(*operands(input, other))
 
 
 def maximum(input, other):
     """The larger of the two tensors, element by element; a tie splits the gradient evenly."""
-    return Maximum.apply(*_pair(input, other))
+    return Maximum.apply(*operands(input, other))
 
 
 def minimum(input, other):
     """The smaller of the two tensors, element by element; a tie splits the gradient evenly."""
-    return Minimum.apply(*_pair(input, other))
+    return Minimum.apply(*operands(input, other))
 
 
 def rsub(input, other):
@@ -589,7 +488,7 @@ def pow(input, exponent):
     """input ** exponent; either may be a number."""
     if isinstance(input, Tensor) and isinstance(exponent, int | float):
         return Pow.apply(input, exponent)
-    return PowTensor.apply(*_pair(input, exponent))
+    return PowTensor.apply(*operands(input, exponent))
 
 
 def where(condition, input, other):
@@ -600,7 +499,7 @@ def where(condition, input, other):
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
         input = Tensor(np.asarray(input, np.result_type(type(input))))
         input = input.to(get_default_dtype()) if input.dtype.is_floating_point else input
-    return Where.apply(condition, *_pair(input, other))
+    return Where.apply(condition, *operands(input, other))
 
 
 def rpow(input, other):
@@ -630,7 +529,7 @@ def masked_fill(input, mask, value):
 
 def floor_divide(input, other):
     """The quotient rounded down; it has no derivative, as in torch."""
-    return FloorDivide.apply(*_pair(input, other))
+    return FloorDivide.apply(*operands(input, other))
 
 
 # -- functions of one tensor, by their operation
@@ -659,62 +558,3 @@ tanh = unary(Tanh, "The hyperbolic tangent.")
 sigmoid = unary(Sigmoid, "1 / (1 + exp(-input)).")
 relu = unary(Relu, "max(input, 0); gradient 0 at 0.")
 clone = unary(Clone, "A copy; gradients flow back through it.")
-
-
-# -- comparisons and logic, to tensors without gradient
-
-
-def compare(name, ufunc):
-    """A comparison as a function of two operands, to a boolean tensor."""
-
-    def comparison(input, other):
-        return Tensor(ufunc(*arrays(*_pair(input, other))))
-
-    comparison.__name__, comparison.__doc__ = name, f"Whether input {name} other, one by one."
-    return comparison
-
-
-def bitwise(name, ufunc):
-    """A bitwise operation on integers, on booleans a logical one."""
-
-    def operation(input, other):
-        a, b = arrays(*_pair(input, other))
-        if a.dtype.kind == "f":
-            kind = from_numpy_dtype(a.dtype).scalar_type
-            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{kind}'")
-        return Tensor(ufunc(a, b))
-
-    operation.__name__, operation.__doc__ = name, f"`{name}`; on booleans the logical operation."
-    return operation
-
-
-eq, ne = compare("eq", np.equal), compare("ne", np.not_equal)
-lt, le = compare("lt", np.less), compare("le", np.less_equal)
-gt, ge = compare("gt", np.greater), compare("ge", np.greater_equal)
-bitwise_and = bitwise("bitwise_and", np.bitwise_and)
-bitwise_or = bitwise("bitwise_or", np.bitwise_or)
-bitwise_xor = bitwise("bitwise_xor", np.bitwise_xor)
-
-
-def invert(input):
-    """~input: of booleans their negation, of integers all bits turned."""
-    if input._data.dtype.kind == "f":
-        raise TypeError(
-            "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
-        )
-    return Tensor(~input._data)
-
-
-def logical_not(input):
-    """Whether each element is 0."""
-    return Tensor(np.logical_not(input._data))
-
-
-def isnan(input):
-    """Whether each element is NaN."""
-    return Tensor(np.isnan(input._data))
-
-
-def isfinite(input):
-    """Whether each element is neither infinite nor NaN."""
-    return Tensor(np.isfinite(input._data))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.conv import bordered, pad_images, pad_plain, taps
-from dlcourse.mini.ops.pointwise import Op, masked
+from dlcourse.mini.ops.operation import Op, masked
 from dlcourse.mini.ops.shape import stack
 
 import numpy as np

@@ -4,7 +4,7 @@ Where NumPy can give a view the result shares memory and version counter.
 """
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.pointwise import Op, promote
+from dlcourse.mini.ops.operation import Op, promote
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """softmax and log_softmax, in the forms that cannot overflow, and log(sigmoid)."""
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.pointwise import Op, float_array
+from dlcourse.mini.ops.operation import Op, float_array
 from dlcourse.mini.ops.shape import wrap_dim
 
 import numpy as np
