@@ -36,6 +36,7 @@ class Size(tuple):
     __slots__ = ()
 
     def numel(self):
+        """The number of elements."""
         out = 1
         for size in self:
             out *= size
@@ -80,6 +81,7 @@ _default = float32
 
 
 def from_numpy_dtype(numpy_dtype):
+    """mini's dtype for one of NumPy's."""
     try:
         return _BY_NUMPY[numpy_dtype]
     except KeyError:

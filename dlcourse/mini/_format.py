@@ -39,6 +39,7 @@ class Form:
         return format(value, self.spec) + point
 
     def text(self, value):
+        """One number in this form."""
         return self._bare(value).rjust(self.width)
 
 

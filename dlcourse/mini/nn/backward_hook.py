@@ -28,26 +28,31 @@ class BackwardWatch:
         self.count, self.where, self.grad_outputs = 0, [], None
 
     def inputs(self, args):
+        """The arguments of the call, led through the entrance."""
         self.count = len(args)
         self.where, args = _through_one_node(args, lambda node: node.register_hook(self.entrance))
         return args
 
     def outputs(self, out):
+        """The results of the call, led through the exit."""
         outs = out if isinstance(out, tuple) else (out,)
         at, outs = _through_one_node(outs, lambda node: node.register_prehook(self.exit))
         self.out_where, self.out_count = at, len(outs)
         return outs if isinstance(out, tuple) else outs[0]
 
     def exit(self, grads):
+        """The gradients of the results are complete: keep them for the entrance."""
         self.grad_outputs = _spread(grads, self.out_where, self.out_count)
         if not self.where:  # no input requires a gradient: there will be no entrance
             self.run((None,) * self.count)
 
     def entrance(self, grad_inputs, _):
+        """The gradients of the arguments are complete: run the hooks."""
         grads = self.run(_spread(grad_inputs, self.where, self.count))
         return tuple([grads[i] for i in self.where])
 
     def run(self, grads):
+        """Call the hooks in turn; what one returns (not None) replaces the gradients."""
         for hook in self.hooks:
             new = hook(self.module, grads, self.grad_outputs)
             if new is not None:

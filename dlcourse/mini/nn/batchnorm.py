@@ -31,6 +31,7 @@ class BatchNorm(Module):
         self.reset_parameters()
 
     def reset_running_stats(self):
+        """Forget the batches seen so far: mean 0, variance 1."""
         if self.track_running_stats:
             self.running_mean.zero_()
             self.running_var.fill_(1)

@@ -267,6 +267,7 @@ def adaptive_avg_pool2d(input, output_size):
         raise RuntimeError(
             f"adaptive_avg_pool2d(): Expected 3D or 4D tensor, but got {list(input.shape)}"
         )
+    # NB: in torch this is one node, AdaptiveAvgPool2DBackward0, unless the size is 1.
     if _pair(output_size) == (1, 1):
         return input.mean((-2, -1), keepdim=True)
     sides = zip(input.shape[-2:], _pair(output_size), strict=True)

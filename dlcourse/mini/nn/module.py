@@ -146,6 +146,7 @@ class Module:
                 yield name, module
 
     def children(self):
+        """The direct submodules, each once."""
         return (module for _, module in self.named_children())
 
     def named_modules(self, memo=None, prefix="", remove_duplicate=True):
@@ -161,6 +162,7 @@ class Module:
                 yield from module.named_modules(memo, _join(prefix, name), remove_duplicate)
 
     def modules(self):
+        """This module and all below it, each once."""
         return (module for _, module in self.named_modules())
 
     def _named(self, kind, prefix, recurse, remove_duplicate):
@@ -180,6 +182,7 @@ class Module:
         return self._named("parameter", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse=True):
+        """All Parameters, each once; without `recurse` this module's own."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
@@ -187,6 +190,7 @@ class Module:
         return self._named("buffer", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse=True):
+        """All buffers; without `recurse` this module's own."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def get_submodule(self, target):
@@ -216,9 +220,11 @@ class Module:
         return self
 
     def eval(self):
+        """Evaluation mode: `train(False)`."""
         return self.train(False)
 
     def requires_grad_(self, requires_grad=True):
+        """Let all parameters require a gradient, or none."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
@@ -248,15 +254,19 @@ class Module:
         return self
 
     def float(self):
+        """All floating point state to float32."""
         return self.to(float32)
 
     def double(self):
+        """All floating point state to float64."""
         return self.to(float64)
 
     def half(self):
+        """All floating point state to float16."""
         return self.to(float16)
 
     def cpu(self):
+        """Itself: mini knows no other device."""
         return self
 
     # -- state -------------------------------------------------------------------------------------
@@ -285,6 +295,7 @@ class Module:
         """
         if assign:
             raise NotImplementedError("mini's load_state_dict copies: assign=True is not supported")
+        # NB: in torch what fits is written even when an error is raised for the rest.
         own = dict(self._state())
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]

@@ -99,6 +99,7 @@ IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
                       "__itruediv__": "div", "__ipow__": "pow"}  # fmt: skip
 
 PROPERTIES = {
+    # NB: in torch device is an object, torch.device("cpu"), that prints so.
     "T": shape.T_property, "mT": shape.mT, "ndim": state.dim, "device": lambda self: "cpu",
     "itemsize": lambda self: self._data.itemsize, "nbytes": lambda self: self._data.nbytes,
     "_base": lambda self: None if self._view is None else self._view.base,

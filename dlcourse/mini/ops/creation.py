@@ -224,6 +224,7 @@ class Generator:
         return self.manual_seed(int(np.random.SeedSequence().entropy) % 2**64).initial_seed()
 
     def initial_seed(self):
+        """The seed at which the stream began."""
         return self._seed
 
     def get_state(self):
@@ -232,6 +233,7 @@ class Generator:
         return self._rng.bit_generator.state
 
     def set_state(self, state):
+        """Go on from a state that `get_state` gave."""
         self._rng.bit_generator.state = state
 
 

@@ -199,6 +199,7 @@ def along(index, dim, x):
 
 
 def getitem(input, index):
+    """input[index]: a view for integers, slices, None and ...; else a copy."""
     return GetItem.apply(input, plain(index))
 
 

@@ -57,10 +57,12 @@ def batch_statistics(array):
 
 
 def all_but_channels(array):
+    """The axes of (B, C, ...) without that of the channels."""
     return (0, *range(2, array.ndim))
 
 
 def channels_at_1(array):
+    """The shape that lets (C,) broadcast against (B, C, ...)."""
     return (1, -1) + (1,) * (array.ndim - 2)
 
 
@@ -72,6 +74,7 @@ class NativeBatchNorm(Fused):
 
     @staticmethod
     def plain(x, weight, bias, mean, var, of_batch, eps):
+        """What batch normalisation is."""
         axes, shape = all_but_channels(x), channels_at_1(x)
         if of_batch:
             mean = x.mean(axes, keepdim=True)
@@ -96,6 +99,7 @@ class NativeBatchNorm(Fused):
         return Tensor(out)
 
     def fast(self, grad):
+        """The gradients of the arguments, as numbers."""
         x = self.saved_tensors[0]._data
         weight = self.saved_tensors[1]._data if self.args[1] is not None else None
         axes, shape = all_but_channels(x), channels_at_1(x)

@@ -514,6 +514,7 @@ def square(input):
 
 def clamp(input, min=None, max=None):
     """`input` limited to [min, max], numbers."""
+    # NB: in torch the bounds may be tensors, too.
     for bound in (min, max):
         if isinstance(bound, Tensor):
             raise TypeError(

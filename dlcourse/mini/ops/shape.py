@@ -384,6 +384,7 @@ def stack(tensors, dim=0):
 
 def split(tensor, split_size_or_sections, dim=0):
     """A tuple of views: pieces of one size (the last may be smaller), or of the sizes listed."""
+    # NB: in torch the pieces of split, and of unbind, are outputs of one node; in mini slices each.
     dim = wrap_dim(dim, tensor._data.ndim)
     length = tensor._data.shape[dim]
     if isinstance(split_size_or_sections, int):

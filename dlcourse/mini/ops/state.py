@@ -23,14 +23,17 @@ def item(self):
 
 
 def to_float(self):
+    """float(tensor) of one element."""
     return builtins.float(item(self))
 
 
 def to_int(self):
+    """int(tensor) of one element."""
     return builtins.int(item(self))
 
 
 def to_bool(self):
+    """The truth of one element."""
     if self._data.size != 1:
         what = "no values" if self._data.size == 0 else "more than one value"
         raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
@@ -38,6 +41,7 @@ def to_bool(self):
 
 
 def to_index(self):
+    """A tensor of one integer where Python wants an index."""
     if self._data.dtype.kind not in "iub" or self._data.size != 1:
         raise TypeError("only integer tensors of a single element can be converted to an index")
     return builtins.int(item(self))
@@ -58,26 +62,31 @@ def numpy(self, *, force=False):
 
 
 def to_array(self, dtype=None, copy=None):
+    """What np.asarray(tensor) asks for."""
     return np.array(numpy(self), dtype=dtype, copy=copy)
 
 
 def identity(self):
+    """The hash of a tensor: its identity, for == compares element by element."""
     return id(self)
 
 
 def length(self):
+    """The length of the first dimension."""
     if self._data.ndim == 0:
         raise TypeError("len() of a 0-d tensor")
     return self._data.shape[0]
 
 
 def iterate(self):
+    """The slices along the first dimension."""
     if self._data.ndim == 0:
         raise TypeError("iteration over a 0-d tensor")
     return iter(unbind(self, 0))
 
 
 def formatted(self, spec):
+    """format(tensor, spec): of a 0-d tensor that of its number."""
     return format(self._data.item(), spec) if self._data.ndim == 0 else format(repr(self), spec)
 
 
@@ -152,28 +161,35 @@ def type_as(self, other):
 
 
 def is_floating_point(self):
+    """Whether the elements are floats."""
     return self.dtype.is_floating_point
 
 
 def cpu(self):
+    """Itself: mini knows no other device."""
     return self
 
 
 def float(self):
+    """As float32."""
     return to(self, _dtype.float32)
 
 
 def double(self):
+    """As float64."""
     return to(self, _dtype.float64)
 
 
 def long(self):
+    """As int64."""
     return to(self, _dtype.int64)
 
 
 def int(self):
+    """As int32."""
     return to(self, _dtype.int32)
 
 
 def bool(self):
+    """As booleans: what is not 0 is True."""
     return to(self, _dtype.bool_)

@@ -210,6 +210,7 @@ class DataLoader:
             ("persistent_workers", persistent_workers),
         ):  # fmt: skip
             if value:
+                # NB: in torch these options load in other processes, or for a GPU.
                 raise NotImplementedError(
                     f"mini's DataLoader does not support {name}={value!r} yet: it loads in the "
                     f"calling process (leave {name} out)"
