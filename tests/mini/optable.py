@@ -207,6 +207,11 @@ ROWS = [
     row("masked_fill", T(()), B(()), 1.5),
     row("masked_fill", T((0, 3)), B((3,)), 1),
     row("masked_fill", I((2, 3)), B((3,)), 7),
+    *pointwise("remainder", ANY, POSITIVE),
+    row("remainder", X, -0.7),
+    row("remainder", I((2, 5), 9, -9), 4),
+    row("remainder", I((2, 5), 9, -9), I((5,), 4, 1)),
+    row("__mod__", X, 0.7, _forms=METHOD),
     row("floor_divide", T((2, 3), grad=False), 0.7),
     row("floor_divide", I((2, 5), 9, -9), 2),
     row("floor_divide", I((2, 5), 9, -9), I((5,), 4, 1)),
@@ -532,6 +537,8 @@ ROWS = [
 
 # What must be refused.  Where the sentence differs, `_sentence=False`; the type is always torch's.
 ERRORS = [
+    *[row(n, I((3,), 9), I((2, 1), 1)) for n in ("floor_divide", "remainder")],
+    *[row(n, I((3,), 9), 0) for n in ("floor_divide", "remainder")],
     *[
         row(n, T((2, 3)), T((4,)))
         for n in (

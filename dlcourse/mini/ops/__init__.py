@@ -29,7 +29,10 @@ def named(module, names):
 # Each is mini.name(input, ...) and Tensor.name(...).
 FUNCTIONS = {
     **named(pointwise, "add sub mul div pow neg exp log sqrt square reciprocal abs sign sin cos"),
-    **named(pointwise, "tanh sigmoid relu clamp maximum minimum masked_fill floor_divide clone"),
+    **named(
+        pointwise,
+        "tanh sigmoid relu clamp maximum minimum masked_fill floor_divide remainder clone",
+    ),
     **named(logic, "eq ne lt le gt ge isnan isfinite"),
     **named(logic, "logical_not bitwise_and bitwise_or bitwise_xor"),
     **named(reduce, "sum mean var std amax amin max min argmax argmin logsumexp all any"),
@@ -59,6 +62,7 @@ METHODS = {
 OPERATORS = {
     "__add__": pointwise.add, "__sub__": pointwise.sub, "__mul__": pointwise.mul,
     "__truediv__": pointwise.div, "__floordiv__": pointwise.floor_divide, "__pow__": pointwise.pow,
+    "__mod__": pointwise.remainder,
     "__radd__": pointwise.add, "__rsub__": pointwise.rsub, "__rmul__": pointwise.mul,
     "__rtruediv__": pointwise.rdiv, "__rpow__": pointwise.rpow, "__matmul__": linalg.matmul,
     "__and__": logic.bitwise_and, "__or__": logic.bitwise_or,

@@ -94,6 +94,14 @@ class Div(Op):
         return grad_x, grad_y
 
 
+def divisible(x, y):
+    """The arrays of x and y; integers are not divided by 0."""
+    a, b = arrays(x, y)
+    if b.dtype.kind in "iu" and not b.all():
+        raise RuntimeError("ZeroDivisionError")
+    return a, b
+
+
 class FloorDivide(Op):
     """The quotient rounded down."""
 
@@ -102,11 +110,28 @@ class FloorDivide(Op):
 
     @staticmethod
     def forward(ctx, x, y):
-        return Tensor(np.floor_divide(*arrays(x, y)))
+        return Tensor(np.floor_divide(*divisible(x, y)))
 
     @staticmethod
     def backward(ctx, grad_output):
         raise RuntimeError("derivative for floor_divide is not implemented")
+
+
+class Remainder(Op):
+    """What is left of x / y rounded down; it has the sign of y.  `overload` is torch's."""
+
+    @staticmethod
+    def forward(ctx, x, y, overload):
+        ctx.save_for_backward(x, y)
+        ctx.overload = overload
+        return Tensor(np.remainder(*divisible(x, y)))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, y = ctx.saved_tensors
+        _, needs_y, _ = ctx.needs_input_grad
+        whole = Tensor(np.floor_divide(x._data, y._data)) if needs_y else None
+        return grad_output, -grad_output * whole if needs_y else None, None
 
 
 class Neg(Op):
@@ -500,6 +525,11 @@ def where(condition, input, other):
         input = Tensor(np.asarray(input, np.result_type(type(input))))
         input = input.to(get_default_dtype()) if input.dtype.is_floating_point else input
     return Where.apply(condition, *operands(input, other))
+
+
+def remainder(input, other):
+    """input - other * floor(input / other), with the sign of `other`."""
+    return Remainder.apply(*operands(input, other), int(isinstance(other, Tensor)))
 
 
 def rpow(input, other):
