@@ -57,7 +57,8 @@ def test_a_run_records_what_it_did(quick, capsys):
     record = json.loads((quick / "out/a.json").read_text())
     assert record["recipe"]["epochs"] == 3
     assert len(record["train_loss"]) == 3
-    assert record["accuracy"] == (40 - len(record["errors"])) / 40
+    assert record["accuracy"] == (40 - record["wrong"]) / 40
+    assert record["wrong"] == len(record["errors"])
     assert sum(map(sum, record["confusion"])) == record["images"] == 40
     assert {"command", "date", "versions", "hardware", "seed", "minutes"} <= record.keys()
     assert str(quick) not in (quick / "out/a.json").read_text()
@@ -188,6 +189,14 @@ def test_models_give_one_row_of_logits_an_image(model):
     assert model(torch.rand(3, 1, 28, 28)).shape == (3, 10)
 
 
+def test_the_tutorials_network_sees_pixels_from_minus_one_to_one():
+    seen = []
+    model = digits.build(digits.TUTORIAL)
+    model[1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    model(torch.tensor([0.0, 0.5, 1.0]).view(3, 1, 1, 1).expand(3, 1, 28, 28))
+    assert [image.unique().item() for image in seen[0]] == [-1.0, 0.0, 1.0]
+
+
 def test_augmentation_by_nothing_changes_nothing(few):
     images = few.tensors[0]
     nothing = digits.RandomAffine(degrees=0, shear=0, log_scale=0, pixels=0)
@@ -265,7 +274,7 @@ def test_nine_looks_shift_by_one_pixel_and_lose_nothing(few):
         assert moved.shape == images.shape
 
 
-def test_summary_counts_and_keeps_every_error():
+def test_summary_counts_and_keeps_errors(monkeypatch):
     images = torch.arange(3 * 784).view(3, 1, 28, 28) % 256 / 255
     data = TensorDataset(images, torch.tensor([1, 2, 2]))
     probability = torch.zeros(3, 10)
@@ -276,3 +285,6 @@ def test_summary_counts_and_keeps_every_error():
     (error,) = found["errors"]
     assert (error["index"], error["label"], error["guess"]) == (2, 2, 7)
     assert torch.equal(torch.tensor(digits.unpack(error["image"])), (images[2, 0] * 255).byte())
+    monkeypatch.setattr(digits, "ERRORS_KEPT", 0)
+    found = digits.summary(probability, data)
+    assert (found["wrong"], found["errors"]) == (1, [])

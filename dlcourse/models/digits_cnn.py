@@ -28,19 +28,23 @@ class ConvBlock(nn.Module):
         return torch.relu(self.norm(self.conv(x)))
 
 
-class DigitsCNN(nn.Module):
-    """Images (B, 1, 28, 28) to logits (B, K); the first pair has `width` channels (w below)."""
+def pair(in_channels: int, out_channels: int, padding: int, batch_norm: bool) -> nn.Sequential:
+    """Two blocks in a row, the first of which changes the number of channels."""
+    return nn.Sequential(
+        ConvBlock(in_channels, out_channels, padding, batch_norm),
+        ConvBlock(out_channels, out_channels, padding, batch_norm),
+    )
 
-    def __init__(self, width: int = 32, batch_norm: bool = True, num_classes: int = 10) -> None:
+
+class DigitsCNN(nn.Module):
+    """Images (B, 1, 28, 28) to logits (B, K); the first pair has w = `width` channels."""
+
+    def __init__(self, width: int = 32, batch_norm: bool = True, num_classes: int = 10):
         super().__init__()
         w = width
-        self.pair1 = nn.Sequential(ConvBlock(1, w, 0, batch_norm), ConvBlock(w, w, 0, batch_norm))
-        self.pair2 = nn.Sequential(
-            ConvBlock(w, 2 * w, 1, batch_norm), ConvBlock(2 * w, 2 * w, 1, batch_norm)
-        )
-        self.pair3 = nn.Sequential(
-            ConvBlock(2 * w, 4 * w, 1, batch_norm), ConvBlock(4 * w, 4 * w, 1, batch_norm)
-        )
+        self.pair1 = pair(1, w, padding=0, batch_norm=batch_norm)
+        self.pair2 = pair(w, 2 * w, padding=1, batch_norm=batch_norm)
+        self.pair3 = pair(2 * w, 4 * w, padding=1, batch_norm=batch_norm)
         self.classifier = nn.Linear(4 * w, num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
