@@ -1,4 +1,4 @@
-"""The cells of a notebook run in their order, though the order of tests is random; see compare.py."""
+"""The cells of a notebook run in order, though tests do not; see compare.py."""
 
 from dlcourse.book.compare import pytest_collection_modifyitems
 
