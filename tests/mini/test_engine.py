@@ -232,7 +232,10 @@ def infinite_gradients_do_not_leak_through_masks(f):
     a = leaf(f, -1.0, 1.0, 0.0)
     seed = f.tensor([float("inf"), 2.0, float("nan")])
     out = []
-    for y in (a.relu(), a.masked_fill(a <= 0, 0.0), a.clamp(min=0.5)):
+    for y in (
+        a.relu(), a.masked_fill(a <= 0, 0.0), a.clamp(min=0.5), a.sign(), a**0, (a * 1).fill_(2),
+        (a * 1).copy_(f.ones(3)), f.where(a > 0, a, f.zeros(3)),
+    ):  # fmt: skip
         out += f.autograd.grad(y, a, seed)
     return out
 

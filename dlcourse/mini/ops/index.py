@@ -9,13 +9,13 @@ import numpy as np
 
 
 def plain(index):
-    """An index with the Tensors in it replaced by their arrays."""
+    """An index with its Tensors as arrays, copied: they may change before backward."""
     if isinstance(index, tuple):
         return tuple(plain(i) for i in index)
     if isinstance(index, Tensor):
         if index._data.dtype.kind == "f":
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        return index._data
+        return index._data.copy()
     if isinstance(index, list):
         return np.asarray(plain(tuple(index)))
     return index
@@ -220,8 +220,8 @@ def gather(input, dim, index):
     """out[i][j] = input[index[i][j]][j] for dim 0; the result has the shape of `index`."""
     dim = wrap_dim(dim, input._data.ndim)
     if input._data.ndim == 0:
-        return Gather.apply(input.reshape(1), 0, np.atleast_1d(index._data)).reshape(())
-    return Gather.apply(input, dim, index._data)
+        return Gather.apply(input.reshape(1), 0, np.atleast_1d(index._data.copy())).reshape(())
+    return Gather.apply(input, dim, index._data.copy())
 
 
 def scatter_add(input, dim, index, src):
@@ -232,7 +232,7 @@ def scatter_add(input, dim, index, src):
             f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} "
             f"apart from dimension {dim} and to be no larger size than src {list(src.shape)}"
         )
-    return ScatterAdd.apply(input, dim, index._data, src)
+    return ScatterAdd.apply(input, dim, index._data.copy(), src)
 
 
 def index_select(input, dim, index):
@@ -242,4 +242,4 @@ def index_select(input, dim, index):
     dim = wrap_dim(dim, input._data.ndim)
     if input._data.ndim == 0:
         input = input.reshape(1)
-    return IndexSelect.apply(input, (*(slice(None),) * dim, np.atleast_1d(index._data)))
+    return IndexSelect.apply(input, (*(slice(None),) * dim, np.atleast_1d(index._data.copy())))

@@ -7,7 +7,7 @@ into the memory and the new node into the history.  For a view the history of it
 
 from dlcourse.mini._core import Tensor, View
 from dlcourse.mini._grad_mode import grad_mode
-from dlcourse.mini.ops.creation import normal_array, uniform_array
+from dlcourse.mini.ops.creation import normal_array, uniform_array, zeros_like
 from dlcourse.mini.ops.operation import Op, check_broadcast
 from dlcourse.mini.ops.shape import expand
 
@@ -44,7 +44,7 @@ class Fill(Op):
 
     @staticmethod
     def backward(ctx, grad_output):
-        return grad_output * 0, None
+        return zeros_like(grad_output), None
 
 
 class Copy(Op):
@@ -59,7 +59,7 @@ class Copy(Op):
 
     @staticmethod
     def backward(ctx, grad_output):
-        return grad_output * 0, grad_output
+        return zeros_like(grad_output), grad_output
 
 
 def note_write(x):
@@ -90,9 +90,8 @@ def write(x, compute):
         )
     old = x
     if grad_mode.enabled:
-        old = Tensor(
-            x._data.copy()
-        )  # operations save this snapshot, not the memory about to change
+        # Operations save this snapshot, not the memory about to change.
+        old = Tensor(x._data.copy())
         if x.requires_grad:
             old._requires_grad, old._grad_fn, old._output_nr = True, x.grad_fn, x._output_nr
     value = compute(old)

@@ -5,6 +5,7 @@ Un-broadcasting is the engine's business (`Function._fit`), so no `backward` her
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import get_default_dtype
+from dlcourse.mini.ops.creation import zeros_like
 from dlcourse.mini.ops.operation import (
     Op,
     arrays,
@@ -178,7 +179,7 @@ class Pow(Op):
     def backward(ctx, grad_output):
         (x,), n = ctx.saved_tensors, ctx.exponent
         if n == 0:
-            return grad_output * 0, None  # not n * x ** -1, which is NaN at 0
+            return zeros_like(grad_output), None  # not n * x ** -1, which is NaN at 0
         return grad_output * (n * x ** (n - 1)), None
 
 
@@ -266,7 +267,7 @@ class Sign(Op):
 
     @staticmethod
     def backward(ctx, grad_output):
-        return grad_output * 0
+        return zeros_like(grad_output)
 
 
 class Sin(Op):
