@@ -1,5 +1,8 @@
 """Every public name of mini has a test: a name bound without one fails here."""
 
+import re
+from pathlib import Path
+
 from dlcourse import mini
 from dlcourse.mini import ops
 
@@ -10,6 +13,7 @@ import test_modules
 import test_optim
 import test_state
 
+THIS = Path(__file__).name
 ROWS = {case.name for case in optable.ROWS}
 # Names that other tests are about.
 ELSEWHERE = {
@@ -63,3 +67,19 @@ def test_a_name_without_a_row_would_be_seen(monkeypatch):
         monkeypatch.setattr(module, "__all__", [*module.__all__, "Extra"])
         with pytest.raises(AssertionError):
             check()
+
+
+def test_every_helper_is_called_somewhere():
+    """The names outside the tables: autograd, nn.utils, nn.init, data, testing."""
+    from dlcourse import testing
+
+    sources = [p.read_text() for p in Path(__file__).parent.glob("test_*.py") if p.name != THIS]
+    modules = mini.autograd, mini.nn.utils, mini.nn.init, mini.utils.data, testing
+    for module in modules:
+        own = [
+            n for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__
+        ]
+        public = [n for n in own if not n.startswith("_")]
+        assert public
+        unused = [n for n in public if not any(re.search(rf"\b{n}\b", s) for s in sources)]
+        assert unused == [], module.__name__
