@@ -76,10 +76,8 @@ def test_every_helper_is_called_somewhere():
     sources = [p.read_text() for p in Path(__file__).parent.glob("test_*.py") if p.name != THIS]
     modules = mini.autograd, mini.nn.utils, mini.nn.init, mini.utils.data, testing
     for module in modules:
-        own = [
-            n for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__
-        ]
-        public = [n for n in own if not n.startswith("_")]
+        own = [n for n, v in vars(module).items() if getattr(v, "__module__", 0) == module.__name__]
+        public = getattr(module, "__all__", [n for n in own if not n.startswith("_")])
         assert public
         unused = [n for n in public if not any(re.search(rf"\b{n}\b", s) for s in sources)]
         assert unused == [], module.__name__
