@@ -201,7 +201,7 @@ def fit(
     steps = len(train_loader)
     with _progress_bar(history.epochs * steps, epochs * steps, progress) as bar:
         for epoch in range(history.epochs, epochs):
-            bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
+            bar.set_description(f"epoch {epoch + 1}/{epochs}")  # drawn at once
             model.train()
             total, count = 0.0, 0
             for inputs, targets in train_loader:
