@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dlcourse.book import check_site, fonts, record, records
+from dlcourse.book import check_site, fonts, records
 from dlcourse.book.check_site import Site
 from dlcourse.book.figures import COLORS, follow_theme, inline_svg, inline_svgs_of_html
 from dlcourse.book.site import engines
@@ -465,18 +465,8 @@ def test_exempt_cells_are_listed_with_their_reasons(tmp_path):
     assert records.exempt_cells(tmp_path) == [("chapters/a.ipynb", 2, "a clock")]
 
 
-def test_the_bug_that_is_planted_for_the_record_still_fits_the_source():
-    source = (ROOT / record.PLANTED["file"]).read_text("utf-8")
-    assert source.count(record.PLANTED["right"]) == 1
-    assert source.count(record.PLANTED["wrong"]) == 0
-    with pytest.raises(SystemExit, match="has 0 times: no such line"):
-        record.plant(**record.PLANTED | {"right": "no such line"})
-
-
-def test_a_run_is_counted_and_its_report_is_kept(tmp_path):
-    source = "def test_right(): pass\n"
-    source += "def test_wrong(): raise ValueError('one\\n  stored: 2\\n  fresh: 3')\n"
-    (tmp_path / "test_small.py").write_text(source, encoding="utf-8")
-    found = record.run(tmp_path, ["test_small.py", "-p", "no:cacheprovider"])
-    assert (found["tests"], found["failed"], found["skipped"]) == (2, 1, 0)
-    assert "  stored: 2" in found["report"]
+def test_the_page_plants_its_bug_in_a_line_that_is_there():
+    page = (ROOT / "chapters" / "how_this_book_is_tested.md").read_text("utf-8")
+    right = "grad_output * (n * x ** (n - 1))"
+    assert right in page
+    assert right in (ROOT / "dlcourse/mini/ops/pointwise.py").read_text("utf-8")
