@@ -209,6 +209,12 @@ def gains(f):
     return [float(gain(n)) for n in names], gain("leaky_relu", 0.2), gain("leaky_relu", 1)
 
 
+def test_fans():
+    fans = torch.nn.init._calculate_fan_in_and_fan_out
+    for shape in ((4, 3), (4, 3, 5, 2), (4, 3, 7)):
+        assert nn.init.fans(mini.ones(shape)) == fans(torch.ones(shape))
+
+
 def test_gains():
     agree(gains)
 
