@@ -139,6 +139,7 @@ def test_shuffling():
 def test_random_samplers():
     g = mini.Generator().manual_seed(0)
     assert sorted(data.RandomSampler(range(5), generator=g)) == [0, 1, 2, 3, 4]
+    assert list(data.RandomSampler(range(1))) == [0]
     longer = data.RandomSampler(range(3), num_samples=7, generator=g)
     order = list(longer)
     assert len(longer) == len(order) == 7
