@@ -313,7 +313,7 @@ def run(path: Path, renew: bool = False) -> str:
     if wrong:
         raise NotStored("\n".join(wrong))
     done = "stored" if _store(path, fresh) else "no change"
-    budget = next((BUDGETS[part] for part in path.parts if part in BUDGETS), BUDGET)
+    budget = BUDGETS.get(path.resolve().parent.name, BUDGET)
     over = f", OVER its {budget} s" if seconds > budget else f" of {budget} s"
     return f"{done} ({seconds:.0f} s{over}, {path.stat().st_size / 1000:.0f} kB)"
 
