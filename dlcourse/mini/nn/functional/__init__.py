@@ -1,0 +1,34 @@
+"""The functions behind the modules, with torch's signatures.
+
+`from dlcourse.mini.nn import functional as F`.  Shapes: B batch, C channels, H and W height and
+width, K classes.  A function is written in the file of its family and named in that file's
+`__all__`; a family's name is never that of a function.
+"""
+
+from dlcourse.mini.nn.functional import (
+    activation,
+    affine,
+    classification,
+    convolution,
+    lookup,
+    noise,
+    normalization,
+    pooling,
+    regression,
+)
+
+FAMILIES = (
+    activation,
+    affine,
+    classification,
+    convolution,
+    lookup,
+    noise,
+    normalization,
+    pooling,
+    regression,
+)
+
+globals().update({name: getattr(family, name) for family in FAMILIES for name in family.__all__})
+
+__all__ = [name for family in FAMILIES for name in family.__all__]

@@ -1,0 +1,37 @@
+"""What all losses share: the reduction, the refusal of deprecated arguments."""
+
+import warnings
+
+
+def reduced(each, reduction):
+    if reduction == "none":
+        return each
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return each.mean() if reduction == "mean" else each.sum()
+
+
+def no_legacy(size_average, reduce):
+    if size_average is not None or reduce is not None:
+        raise NotImplementedError("size_average and reduce are deprecated: use reduction")
+
+
+def weighted(each, weight, reduction):
+    """With weights the mean is the weighted one."""
+    if weight is None:
+        return reduced(each, reduction)
+    if weight.shape != each.shape:
+        raise ValueError("Weights and input must have the same size.")
+    if reduction == "mean":
+        return (each * weight).sum() / weight.sum()
+    return reduced(each * weight, reduction)
+
+
+def same_size(input, target):
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=3,
+        )
