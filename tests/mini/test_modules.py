@@ -9,11 +9,12 @@ from dlcourse.testing import assert_matches, copy_weights
 import numpy as np
 import pytest
 import rows_modules
+import rows_sequences
 import torch
 from both import agree, same_error
 from rows_modules import CLASSES, IMAGES, LOGITS, X, floats
 
-FILES = (rows_modules,)  # one or more a family; each has MODULES
+FILES = (rows_modules, rows_sequences)  # one or more a family; each has MODULES
 MODULES = [case for file in FILES for case in file.MODULES]
 
 

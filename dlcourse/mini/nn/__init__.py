@@ -12,9 +12,13 @@ from dlcourse.mini.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, M
 from dlcourse.mini.nn.module import Module
 from dlcourse.mini.nn.parameter import Parameter
 from dlcourse.mini.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from dlcourse.mini.nn.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 
 # By file, in the order of the imports.
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCEWithLogitsLoss",
@@ -24,8 +28,10 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GRUCell",
     "Identity",
     "L1Loss",
+    "LSTMCell",
     "Linear",
     "LogSigmoid",
     "LogSoftmax",
@@ -35,6 +41,9 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "Parameter",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     "ReLU",
     "Sequential",
     "Sigmoid",

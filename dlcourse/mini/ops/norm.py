@@ -23,22 +23,23 @@ class Alias(Op):
 class Fused(Op):
     """An operation whose derivative is written by hand, beside the composition that defines it.
 
-    `fast` is the gradient in numbers.  When somebody wants to differentiate the gradient again
-    (create_graph) that of `plain` is taken instead, so that derivatives of any order are right.
-    `plain` takes the arguments of forward.
+    `fast` is the gradient in numbers, given that of each output.  When somebody wants to
+    differentiate the gradient again (create_graph) that of `plain` is taken instead, so that
+    derivatives of any order are right.  `plain` takes the arguments of forward.
     """
 
     @staticmethod
-    def backward(ctx, grad_output):
+    def backward(ctx, *grad_outputs):
         if not is_grad_enabled():
-            return ctx.fast(grad_output._data)
+            return ctx.fast(*[g._data for g in grad_outputs])
         saved = iter(ctx.saved_tensors)
         inputs = [next(saved) if a is Tensor else a for a in ctx.args]
         needs = ctx.needs_input_grad
         inputs = [Alias.apply(a) if n else a for a, n in zip(inputs, needs, strict=True)]
-        out = ctx.plain(*inputs)
+        outs = ctx.plain(*inputs)
+        outs = outs if type(outs) is tuple else (outs,)
         wanted = [a for a, n in zip(inputs, needs, strict=True) if n]
-        found = iter(run_backward([out], [grad_output], True, True, wanted, accumulate=False))
+        found = iter(run_backward(outs, grad_outputs, True, True, wanted, accumulate=False))
         return tuple([next(found) if n else None for n in needs])
 
     def remember(self, *args):
