@@ -6,13 +6,14 @@ from dlcourse.mini.nn import functional as F
 import numpy as np
 import optable
 import pytest
+import rows_convolution
 import rows_functional
 import torch
 from both import agree, same_error
 from optable import T, row
 from test_ops import check
 
-FILES = (rows_functional,)  # one or more a family; each has ROWS and ERRORS
+FILES = (rows_functional, rows_convolution)  # one or more a family; each has ROWS and ERRORS
 ROWS = [case for file in FILES for case in file.ROWS]
 ERRORS = [case for file in FILES for case in file.ERRORS]
 

@@ -13,6 +13,7 @@ from dlcourse.mini.nn.functional import (
     lookup,
     noise,
     normalization,
+    padding,
     pooling,
     regression,
 )
@@ -25,6 +26,7 @@ FAMILIES = (
     lookup,
     noise,
     normalization,
+    padding,
     pooling,
     regression,
 )
