@@ -1,5 +1,6 @@
 """Every optimiser beside torch.optim, step by step, with every option."""
 
+import inspect
 from itertools import product
 
 from dlcourse import mini
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from both import agree, same_error
+from rows_optim import ROWS
 
 SGD = [
     {"lr": 0.1, "momentum": m, "dampening": d, "weight_decay": w, "nesterov": n, "maximize": x}
@@ -24,7 +26,12 @@ OPTIONS = [
     *[("SGD", o) for o in [{}, {"lr": 0.0}, *SGD]],
     *[(n, o) for n in ("Adam", "AdamW") for o in [{}, {"betas": (0.5, 0.9), "eps": 0.1}, *ADAM]],
     ("Adam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    *ROWS,
 ]
+NAMES = sorted({name for name, _ in OPTIONS})
+# Those that ask for speed or for a GPU: see test_what_is_not_supported_is_said.
+SCHEDULING = set()
+WAYS = {"foreach", "fused", "differentiable", "capturable"}
 
 
 def parameters(f):
@@ -60,23 +67,38 @@ def test_steps_as_torchs(name, options):
     agree(lambda f: run(f, name, options))
 
 
-def test_float32_stays_float32():
-    for name in ("SGD", "Adam", "AdamW"):
-        p = mini.ones(2, requires_grad=True)
-        optimizer = getattr(optim, name)([p], lr=0.1, weight_decay=0.1)
-        (p * 3).sum().backward()
-        optimizer.step()
-        assert p.dtype is mini.float32
+@pytest.mark.parametrize("name", NAMES)
+def test_float32_stays_float32(name):
+    def program(f):
+        p = f.full((2, 1), 0.5, requires_grad=True)
+        optimizer = getattr(f.optim, name)([p], lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (p * 3).square().sum().backward()
+            optimizer.step()
+        return p, optimizer.state_dict()["state"]
+
+    agree(program)
 
 
 def test_every_optimizer_has_a_row():
-    assert set(optim.__all__) - {"Optimizer"} == {name for name, _ in OPTIONS}
-    for name in ("SGD", "Adam", "AdamW"):  # every option of torch's is tried, or refused below
-        import inspect
-
+    # LBFGS, which needs a closure, and Muon, which rounds as torch does not, are in test_optimizers
+    assert set(optim.__all__) == {*NAMES, "Optimizer", "LBFGS", "Muon", *SCHEDULING}
+    for name in NAMES:  # every option of torch's is tried, or refused below
         known = set(inspect.signature(getattr(torch.optim, name)).parameters)
         tried = {key for n, o in OPTIONS if n == name for key in o} | {"lr", "params"}
-        assert known - tried - {"foreach", "fused", "differentiable", "capturable"} == set()
+        assert known - tried - WAYS == set()
+
+
+@pytest.mark.parametrize("name", [n for n in optim.__all__ if n not in SCHEDULING])
+def test_signatures_are_torchs(name):
+    ours, theirs = (inspect.signature(getattr(f.optim, name)) for f in (mini, torch))
+    assert [(p.name, p.kind) for p in ours.parameters.values()] == [
+        (p.name, p.kind) for p in theirs.parameters.values()
+    ]
+    assert [p.default for p in ours.parameters.values()] == [
+        p.default for p in theirs.parameters.values()
+    ]
 
 
 def groups(f):
@@ -166,7 +188,7 @@ def test_program(program):
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("SGD", {"momentum": 0.9}), ("Adam", {}), ("AdamW", {})]
+    ("name", "options"), [(n, {"momentum": 0.9} if n == "SGD" else {}) for n in NAMES]
 )
 def test_takes_over_a_state_of_torchs(name, options):
     theirs, ours = parameters(torch), parameters(mini)
@@ -177,6 +199,8 @@ def test_takes_over_a_state_of_torchs(name, options):
         source.step()
     target = getattr(optim, name)(ours, lr=0.5)
     target.load_state_dict(source.state_dict())
+    state, source = source.state_dict(), getattr(torch.optim, name)(theirs, lr=0.5)
+    source.load_state_dict(state)  # which brings some counts to the parameter's type
     assert_matches(target.state_dict(), source.state_dict())
     for a, b in zip(ours, theirs, strict=True):
         a.data = mini.tensor(b.detach().numpy())
@@ -238,7 +262,7 @@ def test_a_parameter_twice_in_a_group_is_warned_of():
             f.optim.SGD([p, p], lr=0.1)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "Rprop"])  # its steps are bounded
 def test_training_that_diverges_does_so_without_a_word(name):
     """As in torch: infinities and NaN come without NumPy's warnings, which are errors here."""
     nn = mini.nn
@@ -257,16 +281,29 @@ def test_training_that_diverges_does_so_without_a_word(name):
     assert not loss.isfinite()
 
 
-def test_what_is_not_supported_is_said():
-    for name in ("SGD", "Adam", "AdamW"):
-        for option in ("foreach", "fused", "differentiable", "capturable"):
-            if name == "SGD" and option == "capturable":
-                continue
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_not_supported_is_said(name):
+    known = WAYS & set(inspect.signature(getattr(torch.optim, name)).parameters)
+    assert known
+    for option in known:
+        getattr(optim, name)([leaf(mini)], **{option: False})
+        if option in ("differentiable", "capturable"):
             with pytest.raises(NotImplementedError, match=option):
                 getattr(optim, name)([leaf(mini)], **{option: True})
-            getattr(optim, name)([leaf(mini)], **{option: False})
-    with pytest.raises(TypeError, match="no option weight_decy"):
+        else:  # it asks for speed: the numbers are the same
+            agree(lambda f, option=option: run(f, name, {option: True}, 2)[0])
+
+
+def test_a_misspelt_option_is_refused_and_a_note_is_kept():
+    with pytest.raises(TypeError, match="no option weight_decy; did you mean weight_decay"):
         optim.SGD([{"params": [leaf(mini)], "weight_decy": 0.1}], lr=0.1)
+
+    def notes(f):
+        group = {"params": [leaf(f)], "initial_lr": 0.3, "lr_scale": 2, "name": "head"}
+        optimizer = f.optim.AdamW([group])
+        return {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
+
+    agree(notes)
 
 
 def test_an_optimizer_of_ones_own():

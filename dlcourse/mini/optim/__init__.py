@@ -1,7 +1,14 @@
 """Optimisers, under the names of torch.optim."""
 
 from dlcourse.mini.optim.adam import Adam, AdamW
+from dlcourse.mini.optim.adam_family import Adamax, NAdam, RAdam
+from dlcourse.mini.optim.adaptive import ASGD, Adadelta, Adagrad, RMSprop, Rprop
+from dlcourse.mini.optim.lbfgs import LBFGS
+from dlcourse.mini.optim.matrix import Adafactor, Muon
 from dlcourse.mini.optim.optimizer import Optimizer
 from dlcourse.mini.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+__all__ = [
+    "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon",
+    "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop",
+]  # fmt: skip

@@ -3,7 +3,7 @@
 import math
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.optim.optimizer import Optimizer, check, refuse
+from dlcourse.mini.optim.optimizer import Optimizer, checked, count, descent
 
 import numpy as np
 
@@ -20,30 +20,22 @@ class Adam(Optimizer):
         foreach=None, maximize=False, capturable=False, differentiable=False, fused=None,
         decoupled_weight_decay=False,
     ):  # fmt: skip
-        refuse(foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused)
-        check(lr, lr >= 0, "learning rate")
-        check(eps, eps >= 0, "epsilon value")
-        for i, beta in enumerate(betas):
-            check(beta, 0 <= beta < 1, f"beta parameter at index {i}")
-        check(weight_decay, weight_decay >= 0, "weight_decay value")
-        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        options |= {"amsgrad": amsgrad, "maximize": maximize, "foreach": foreach}
-        options |= {"capturable": capturable, "differentiable": differentiable, "fused": fused}
-        options |= {"decoupled_weight_decay": decoupled_weight_decay}
+        betas = tuple(beta.item() if isinstance(beta, Tensor) else beta for beta in betas)
+        options = checked(
+            lr=lr, eps=eps, betas=betas, weight_decay=weight_decay, amsgrad=amsgrad,
+            maximize=maximize, foreach=foreach, capturable=capturable,
+            differentiable=differentiable, fused=fused,
+            decoupled_weight_decay=decoupled_weight_decay,
+        )  # fmt: skip
         super().__init__(params, options)
 
     def update(self, x, grad, state, group):
-        lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
+        beta1, beta2 = group["betas"]
         if not state:
-            state["step"] = Tensor(np.zeros((), np.float32))
+            state["step"] = count()
             for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]:
                 state[name] = Tensor(np.zeros_like(x))
-        if group["maximize"]:
-            grad = -grad
-        if decay and group["decoupled_weight_decay"]:
-            x *= 1 - lr * decay
-        elif decay:
-            grad = grad + decay * x
+        grad = descent(x, grad, group)
         state["step"]._data += 1
         step, mean, squares = (state[n]._data for n in ("step", "exp_avg", "exp_avg_sq"))
         mean += (1 - beta1) * (grad - mean)
@@ -53,6 +45,7 @@ class Adam(Optimizer):
             largest = state["max_exp_avg_sq"]._data
             squares = np.maximum(largest, squares, out=largest)
         correction1, correction2 = 1 - beta1 ** step.item(), 1 - beta2 ** step.item()
+        lr = group["lr"]
         x -= lr / correction1 * mean / (np.sqrt(squares) / math.sqrt(correction2) + group["eps"])
 
 

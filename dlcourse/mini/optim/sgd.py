@@ -1,7 +1,7 @@
 """Stochastic gradient descent with momentum (Robbins and Monro 1951; Sutskever et al. 2013)."""
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.optim.optimizer import Optimizer, check, refuse
+from dlcourse.mini.optim.optimizer import Optimizer, checked, descent
 
 
 class SGD(Optimizer):
@@ -15,23 +15,17 @@ class SGD(Optimizer):
         self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *,
         maximize=False, foreach=None, differentiable=False, fused=None,
     ):  # fmt: skip
-        refuse(foreach=foreach, differentiable=differentiable, fused=fused)
-        check(lr, lr >= 0, "learning rate")
-        check(momentum, momentum >= 0, "momentum value")
-        check(weight_decay, weight_decay >= 0, "weight_decay value")
+        options = checked(
+            lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov,
+            maximize=maximize, foreach=foreach, differentiable=differentiable, fused=fused,
+        )  # fmt: skip
+        options["dampening"] = dampening
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        options = {"lr": lr, "momentum": momentum, "dampening": dampening}
-        options |= {"weight_decay": weight_decay, "nesterov": nesterov, "maximize": maximize}
-        options |= {"foreach": foreach, "differentiable": differentiable, "fused": fused}
         super().__init__(params, options)
 
     def update(self, x, grad, state, group):
-        momentum = group["momentum"]
-        if group["maximize"]:
-            grad = -grad
-        if group["weight_decay"]:
-            grad = grad + group["weight_decay"] * x
+        momentum, grad = group["momentum"], descent(x, grad, group)
         if momentum:
             if state.get("momentum_buffer") is None:
                 state["momentum_buffer"] = Tensor(grad.copy())
