@@ -30,7 +30,7 @@ OPTIONS = [
 ]
 NAMES = sorted({name for name, _ in OPTIONS})
 # Those that ask for speed or for a GPU: see test_what_is_not_supported_is_said.
-SCHEDULING = set()
+SCHEDULING = {"lr_scheduler", "swa_utils"}
 WAYS = {"foreach", "fused", "differentiable", "capturable"}
 
 

@@ -1,5 +1,6 @@
 """Optimisers, under the names of torch.optim."""
 
+from dlcourse.mini.optim import lr_scheduler, swa_utils
 from dlcourse.mini.optim.adam import Adam, AdamW
 from dlcourse.mini.optim.adam_family import Adamax, NAdam, RAdam
 from dlcourse.mini.optim.adaptive import ASGD, Adadelta, Adagrad, RMSprop, Rprop
@@ -10,5 +11,6 @@ from dlcourse.mini.optim.sgd import SGD
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon",
-    "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop",
+    "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "lr_scheduler",
+    "swa_utils",
 ]  # fmt: skip
