@@ -8,6 +8,7 @@ from dlcourse.testing import assert_matches, copy_weights
 
 import numpy as np
 import pytest
+import rows_activation
 import rows_convolution
 import rows_modules
 import rows_sequences
@@ -17,6 +18,7 @@ from rows_modules import CLASSES, IMAGES, LOGITS, X, floats
 
 FILES = (  # one or more a family; each has MODULES
     rows_modules,
+    rows_activation,
     rows_convolution,
     rows_sequences,
 )

@@ -1,0 +1,313 @@
+"""Activations that are one node each: those of straight pieces, and the smooth ones.
+
+A class says how values follow from the array (`values`), and the slope: as an array that does not
+depend on x any more (`Pieces`), or made of differentiable operations (`Smooth`).
+"""
+
+import math
+
+from dlcourse.mini._core import Tensor
+from dlcourse.mini._grad_mode import grad_mode
+from dlcourse.mini.ops.erf import erf_array
+from dlcourse.mini.ops.operation import Op
+from dlcourse.mini.ops.pointwise import Keep, where
+
+import numpy as np
+
+
+def floats(x, name):
+    """The array of a tensor of floats."""
+    if x._data.dtype.kind != "f":
+        raise NotImplementedError(f"\"{name}\" not implemented for '{x.dtype.scalar_type}'")
+    return x._data
+
+
+# -- of straight pieces ----------------------------------------------------------------------------
+
+
+class Pieces(Op):
+    """A function of straight pieces: `values(array, *rest)` gives its values and its slopes.
+
+    Slopes are an array of numbers, or of booleans for 1 and 0.  `kernel`: torch's word in errors.
+    """
+
+    kernel = "activation"
+
+    @classmethod
+    def values(cls, array, *rest):
+        raise NotImplementedError
+
+    @staticmethod
+    def forward(ctx, x, *rest):
+        out, ctx.slope = ctx.values(floats(x, ctx.kernel), *rest)
+        ctx.count = len(rest)
+        return Tensor(out)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        if ctx.slope.dtype == bool:
+            grad = Keep.apply(grad_output, ctx.slope)
+        else:
+            grad = grad_output * Tensor(ctx.slope)
+        return grad, *[None] * ctx.count
+
+
+class LeakyRelu(Pieces):
+    kernel = "leaky_relu_cpu"
+
+    @staticmethod
+    def values(array, negative_slope):
+        slope = np.where(array > 0, array.dtype.type(1), array.dtype.type(negative_slope))
+        return array * slope, slope
+
+
+class RreluWithNoise(Pieces):
+    """`noise`: the slope where x is not positive."""
+
+    @staticmethod
+    def values(array, noise):
+        slope = np.where(array > 0, array.dtype.type(1), noise)
+        return array * slope, slope
+
+
+class Hardtanh(Pieces):
+    @staticmethod
+    def values(array, low, high):
+        out = np.minimum(np.maximum(array, low), high)
+        return np.asarray(out, array.dtype), (array > low) & (array < high)
+
+
+class Threshold(Pieces):
+    @staticmethod
+    def values(array, threshold, value):
+        above = ~(array <= threshold)
+        return np.where(above, array, array.dtype.type(value)), above
+
+
+class Hardshrink(Pieces):
+    kernel = "hardshrink_cpu"
+
+    @staticmethod
+    def values(array, lambd):
+        outside = ~((array >= -lambd) & (array <= lambd))
+        return np.where(outside, array, array.dtype.type(0)), outside
+
+
+class Softshrink(Pieces):
+    kernel = "softshrink_cpu"
+
+    @staticmethod
+    def values(array, lambd):
+        outside = ~((array >= -lambd) & (array <= lambd))
+        return np.where(outside, array - np.copysign(lambd, array), array * 0), outside
+
+
+class Hardsigmoid(Pieces):
+    """min(max(x + 3, 0), 6) / 6."""
+
+    kernel = "hardsigmoid_cpu"
+
+    @staticmethod
+    def values(array):
+        out = np.asarray(np.clip(array + 3, 0, 6) / 6)
+        inside = (array > -3) & (array < 3)
+        return out, inside * array.dtype.type(1 / 6)
+
+
+# -- smooth ----------------------------------------------------------------------------------------
+
+
+class Smooth(Op):
+    """A function of an array and numbers, `values`, with its `slope` as operations on a tensor."""
+
+    kernel = "activation"
+
+    @staticmethod
+    def forward(ctx, x, *rest):
+        ctx.save_for_backward(x)
+        ctx.rest = rest
+        return Tensor(np.asarray(ctx.values(floats(x, ctx.kernel), *rest)))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return grad_output * ctx.slope(x, *ctx.rest), *[None] * len(ctx.rest)
+
+
+class Elu(Smooth):
+    """x, and alpha * (exp(rate * x) - 1) for x <= 0, times `scale`."""
+
+    kernel = "elu_cpu"
+
+    @staticmethod
+    def values(array, alpha, scale, rate):
+        below = alpha * scale * np.expm1(np.minimum(array, 0) * rate)
+        return np.where(array > 0, array * scale, below)
+
+    @staticmethod
+    def slope(x, alpha, scale, rate):
+        below = (-rate * (-x).relu()).exp()  # with curvature 0 at 0, as torch has it
+        return where(x > 0, scale, alpha * scale * rate * below)
+
+
+class Celu(Elu):
+    pass
+
+
+class Softplus(Smooth):
+    """log(1 + exp(beta * x)) / beta, and x where beta * x > threshold."""
+
+    kernel = "softplus_cpu"
+
+    @staticmethod
+    def values(array, beta, threshold):
+        return np.where(array * beta > threshold, array, np.logaddexp(0, array * beta) / beta)
+
+    @staticmethod
+    def slope(x, beta, threshold):
+        return where(x * beta > threshold, 1.0, (x * beta).sigmoid())
+
+
+class Hardswish(Smooth):
+    """x * min(max(x + 3, 0), 6) / 6."""
+
+    kernel = "hardswish_cpu"
+
+    @staticmethod
+    def values(array):
+        return array * np.clip(array + 3, 0, 6) / 6
+
+    @staticmethod
+    def slope(x):
+        inner = where((x > -3) & (x < 3), x / 3 + 0.5, 1.0)
+        return inner.masked_fill(x <= -3, 0.0)
+
+
+class Silu(Smooth):
+    """x * sigmoid(x)."""
+
+    kernel = "silu_cpu"
+
+    @staticmethod
+    def values(array):
+        return array / (1 + np.exp(-array))
+
+    @staticmethod
+    def slope(x):
+        s = x.sigmoid()
+        return s * (1 + x * (1 - s))
+
+
+class Mish(Smooth):
+    """x * tanh(log(1 + exp(x))) (Misra 2019)."""
+
+    kernel = "mish_cpu"
+
+    @staticmethod
+    def values(array):
+        return array * np.tanh(np.logaddexp(0, array))
+
+    @staticmethod
+    def slope(x):
+        t = Softplus.apply(x, 1, 20).tanh()
+        return t + x * x.sigmoid() * (1 - t * t)
+
+
+# -- GELU, the activation of transformers, in place ------------------------------------------------
+
+ROOT_HALF = math.sqrt(0.5)
+DENSITY = 1 / math.sqrt(2 * math.pi)  # of the normal distribution at 0
+TANH_SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
+
+
+class Gelu(Op):
+    """x * Phi(x), Phi the distribution function of the normal distribution.
+
+    `ctx.share` is the factor beside x: Phi(x), or its approximation by tanh.
+    """
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        array = floats(x, "GeluKernelImpl")
+        share = erf_array(array * array.dtype.type(ROOT_HALF))
+        ctx.share = _halved(share)
+        return Tensor(array * ctx.share)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        if grad_mode.enabled:  # to be differentiated again
+            return grad_output * (Phi.apply(x) + x * (DENSITY * (x * x * -0.5).exp()))
+        array = x._data
+        slope = np.asarray(array * array)  # Phi(x) + x * phi(x)
+        slope *= -0.5
+        np.exp(slope, out=slope)
+        slope *= array
+        slope *= DENSITY
+        slope += ctx.share
+        slope *= grad_output._data
+        return Tensor(slope)
+
+
+class Phi(Smooth):
+    """(1 + erf(x / sqrt(2))) / 2."""
+
+    @staticmethod
+    def values(array):
+        return _halved(erf_array(array * array.dtype.type(ROOT_HALF)))
+
+    @staticmethod
+    def slope(x):
+        return DENSITY * (x * x * -0.5).exp()
+
+
+class GeluTanh(Op):
+    """x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2."""
+
+    def name(self):
+        return "GeluBackward0"
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        array = floats(x, "GeluKernelImpl")
+        inner = np.asarray(array * array)
+        inner *= TANH_SCALE * CUBIC
+        inner += TANH_SCALE
+        inner *= array
+        ctx.share = _halved(np.tanh(inner, out=inner))
+        return Tensor(array * ctx.share)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        if grad_mode.enabled:  # to be differentiated again
+            t = (x * (x * x * (TANH_SCALE * CUBIC) + TANH_SCALE)).tanh()
+            inner = x * x * (3 * TANH_SCALE * CUBIC) + TANH_SCALE
+            return grad_output * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner)
+        array, share = x._data, ctx.share
+        slope = np.asarray(array * array)
+        slope *= 3 * TANH_SCALE * CUBIC
+        slope += TANH_SCALE
+        slope *= array
+        rest = 1 - share
+        rest *= 2
+        slope *= rest  # (1 - tanh^2) / 2 = 2 * share * (1 - share)
+        slope += 1
+        slope *= share
+        slope *= grad_output._data
+        return Tensor(slope)
+
+
+def _halved(array):
+    """(1 + array) / 2, in that very array."""
+    array = np.asarray(array)
+    array += 1
+    array *= 0.5
+    return array
+
+
+def gelu_plain(x):
+    """What the tanh form of GELU is, step by step."""
+    return 0.5 * x * (1 + (TANH_SCALE * (x + CUBIC * x**3)).tanh())
