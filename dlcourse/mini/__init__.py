@@ -11,12 +11,12 @@ from dlcourse.mini._grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from dlcourse.mini.ops.compare import allclose, equal, is_tensor
+from dlcourse.mini.ops.compare import is_tensor
 from dlcourse.mini.ops.creation import Generator, default_generator
 
 __all__ = [
-    "Generator", "Size", "Tensor", "allclose", "autograd", "default_generator", "dtype",
-    "enable_grad", "equal", "get_default_dtype", "inference_mode", "is_grad_enabled",
+    "Generator", "Size", "Tensor", "autograd", "default_generator", "dtype",
+    "enable_grad", "get_default_dtype", "inference_mode", "is_grad_enabled",
     "is_inference_mode_enabled", "is_tensor", "nn", "no_grad", "optim", "set_default_dtype",
     "set_grad_enabled", "utils",
 ]  # fmt: skip

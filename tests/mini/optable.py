@@ -5,6 +5,7 @@ how).  Each family that has a file of its own adds its rows at the end.
 """
 
 import numpy as np
+import rows_pointwise
 from rows import (
     ANY,
     FRAMEWORKS,
@@ -121,7 +122,7 @@ ROWS = [
     row("eq", I((4,)), 1.0),
     row("gt", T((0, 3)), 0),
     row("lt", T((3, 1)), I((4,))),
-    *[row("logical_not", x) for x in (B((3,)), I((3,)), X)],
+    *[row("logical_not", x) for x in (B((3,)), I((3,)), T((2, 3), grad=False))],
     *[
         row(f"bitwise_{n}", a, b)
         for n in ("and", "or", "xor")
@@ -433,6 +434,7 @@ ROWS = [
     *[row(n, B((3,)), B((3,)), _forms=METHOD) for n in ("__and__", "__or__", "__xor__")],
     *[row(f"__{n}__", X, 0.5, _forms=METHOD) for n in ("eq", "ne", "lt", "le", "gt", "ge")],
 ]
+ROWS += rows_pointwise.ROWS
 
 
 # What must be refused.  Where the sentence differs, `_sentence=False`; the type is always torch's.
@@ -571,3 +573,4 @@ ERRORS = [
     row("__getitem__", X, [7], _forms=METHOD),
     row("__getitem__", X, "a", _forms=METHOD, _sentence=False),
 ]
+ERRORS += rows_pointwise.ERRORS

@@ -47,7 +47,7 @@ def derivatives(framework, outs, leaves):
     options = {"allow_unused": True, "materialize_grads": True}
     grad = framework.autograd.grad
     first = grad(outs, leaves, seeds, create_graph=True, **options)
-    like = [(tuple(g.shape), g.detach().numpy().dtype) for g in first]
+    like = [(tuple(g.shape), g.detach().numpy(force=True).dtype) for g in first]
     total = sum(
         (g * h).sum() for g, h in zip(first, tensors(framework, like, 2, False), strict=True)
     )
@@ -72,7 +72,9 @@ def check(case, form, dtype, layout, may_do_more=False):
     at = f"{case} ({form}, {dtype}, {layout})"
     try:
         theirs = run(case, torch, form, dtype, layout)
-    except RuntimeError:
+    except RuntimeError as error:
+        if isinstance(error, NotImplementedError) and form == "in-place":
+            return  # torch knows no derivative of asinh_
         if form != "in-place" and layout == "plain":
             raise
         # The result does not fit into the tensor, or no view of such a layout is possible.

@@ -45,6 +45,7 @@ QUESTIONS = {
     "detach_": lambda f: (f.ones(2, requires_grad=True) * 2).detach_().requires_grad,
     "requires_grad_": lambda f: x(f).requires_grad_().requires_grad,
     "__neg__": lambda f: -x(f),
+    "__pos__": lambda f: +x(f),
     "__abs__": lambda f: abs(x(f)),
     "__invert__": lambda f: (~f.tensor([True, False]), ~f.tensor([1, 2])),
     "__getitem__": lambda f: x(f)[1, 2],

@@ -7,7 +7,11 @@ one row in the table of the tests.
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._format import tensor_repr
 from dlcourse.mini.ops import (
+    arithmetic,
+    choose,
+    compare,
     creation,
+    elementary,
     index,
     inplace,
     linalg,
@@ -16,6 +20,7 @@ from dlcourse.mini.ops import (
     reduce,
     shape,
     softmax,
+    special,
     state,
 )
 from dlcourse.mini.ops.operation import NotAnOperand
@@ -26,15 +31,28 @@ def named(module, names):
     return {name: getattr(module, name) for name in names.split()}
 
 
+def words(text):
+    """The words of a text."""
+    return text.split()
+
+
 # Each is mini.name(input, ...) and Tensor.name(...).
 FUNCTIONS = {
     **named(pointwise, "add sub mul div pow neg exp log sqrt square reciprocal abs sign sin cos"),
-    **named(
-        pointwise,
-        "tanh sigmoid relu clamp maximum minimum masked_fill floor_divide remainder clone",
-    ),
-    **named(logic, "eq ne lt le gt ge isnan isfinite"),
-    **named(logic, "logical_not bitwise_and bitwise_or bitwise_xor"),
+    **named(pointwise, "tanh sigmoid relu floor_divide remainder clone true_divide"),
+    **named(pointwise, "subtract multiply divide negative absolute"),
+    **named(choose, "clamp clip clamp_min clamp_max maximum minimum fmax fmin masked_fill"),
+    **named(elementary, "exp2 expm1 log1p log2 log10 rsqrt logit tan asin acos atan arcsin arccos"),
+    **named(elementary, "arctan sinc sinh cosh asinh acosh atanh arcsinh arccosh arctanh"),
+    **named(elementary, "floor ceil trunc fix round frac sgn nan_to_num deg2rad rad2deg positive"),
+    **named(special, "erf erfc erfinv lgamma digamma"),
+    **named(arithmetic, "atan2 arctan2 hypot fmod copysign logaddexp logaddexp2 xlogy float_power"),
+    **named(arithmetic, "ldexp heaviside lerp addcmul addcdiv"),
+    **named(logic, "eq ne lt le gt ge not_equal less less_equal greater greater_equal isclose"),
+    **named(logic, "isnan isinf isfinite isposinf isneginf isreal signbit"),
+    **named(logic, "logical_not logical_and logical_or logical_xor bitwise_not bitwise_and"),
+    **named(logic, "bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift gcd lcm"),
+    **named(compare, "allclose equal"),
     **named(reduce, "sum mean var std amax amin max min argmax argmin logsumexp all any"),
     **named(softmax, "softmax log_softmax"),
     **named(shape, "reshape flatten permute transpose t squeeze unsqueeze flip split unbind"),
@@ -44,7 +62,10 @@ FUNCTIONS = {
 
 # Functions that are not methods.
 FREE = {
-    **named(pointwise, "where"),
+    **named(choose, "where"),
+    **named(pointwise, "rsub"),
+    **named(special, "polygamma"),
+    **named(logic, "isin"),
     **named(shape, "cat stack"),
     **named(creation, "tensor as_tensor from_numpy zeros ones empty full zeros_like ones_like"),
     **named(creation, "full_like arange linspace eye rand randn randint randperm manual_seed"),
@@ -52,6 +73,8 @@ FREE = {
 
 # Methods that are not functions.
 METHODS = {
+    "where": choose.where_method,
+    "polygamma": special.polygamma_method,
     **named(shape, "view expand sum_to_size"),
     **named(inplace, "fill_ zero_ copy_ uniform_ normal_ detach_ requires_grad_"),
     **named(state, "item numpy tolist to type_as float double long int bool cpu contiguous"),
@@ -65,12 +88,16 @@ OPERATORS = {
     "__mod__": pointwise.remainder,
     "__radd__": pointwise.add, "__rsub__": pointwise.rsub, "__rmul__": pointwise.mul,
     "__rtruediv__": pointwise.rdiv, "__rpow__": pointwise.rpow, "__matmul__": linalg.matmul,
-    "__and__": logic.bitwise_and, "__or__": logic.bitwise_or,
-    "__xor__": logic.bitwise_xor, "__eq__": logic.eq, "__ne__": logic.ne,
+    "__and__": logic.bitwise_and, "__or__": logic.bitwise_or, "__xor__": logic.bitwise_xor,
+    "__rand__": logic.bitwise_and, "__ror__": logic.bitwise_or, "__rxor__": logic.bitwise_xor,
+    "__lshift__": logic.bitwise_left_shift, "__rshift__": logic.bitwise_right_shift,
+    "__rfloordiv__": pointwise.rfloor_divide, "__rmod__": pointwise.rremainder,
+    "__eq__": logic.eq, "__ne__": logic.ne,
     "__lt__": logic.lt, "__le__": logic.le, "__gt__": logic.gt, "__ge__": logic.ge,
 }  # fmt: skip
 SPECIAL = {
-    "__neg__": pointwise.neg, "__abs__": pointwise.abs, "__invert__": logic.invert,
+    "__neg__": pointwise.neg, "__pos__": elementary.positive,
+    "__abs__": pointwise.abs, "__invert__": logic.invert,
     "__getitem__": index.getitem, "__setitem__": index.setitem,
     "__bool__": state.to_bool, "__int__": state.to_int, "__float__": state.to_float,
     "__index__": state.to_index, "__len__": state.length, "__iter__": state.iterate,
@@ -79,28 +106,21 @@ SPECIAL = {
 }  # fmt: skip
 
 # Out-of-place functions with an in-place twin `name_`, and those of the operators such as +=.
-IN_PLACE = [
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "pow",
-    "neg",
-    "exp",
-    "log",
-    "sqrt",
-    "abs",
-    "sin",
-    "cos",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "clamp",
-    "masked_fill",
-    "scatter_add",
-]
+IN_PLACE = words("""
+    add sub mul div pow neg exp log sqrt square reciprocal abs sign sin cos tanh sigmoid relu
+    floor_divide remainder true_divide subtract multiply divide negative absolute clamp clip
+    clamp_min clamp_max masked_fill exp2 expm1 log1p log2 log10 rsqrt logit tan asin acos atan
+    arcsin arccos arctan sinc sinh cosh asinh acosh atanh arcsinh arccosh arctanh floor ceil
+    trunc fix round frac sgn nan_to_num deg2rad rad2deg erf erfc erfinv lgamma digamma atan2
+    arctan2 hypot fmod copysign xlogy ldexp heaviside lerp addcmul addcdiv eq ne lt le gt ge
+    not_equal less less_equal greater greater_equal logical_not logical_and logical_or
+    logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor bitwise_left_shift
+    bitwise_right_shift gcd lcm scatter_add
+""")
 IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
-                      "__itruediv__": "div", "__ipow__": "pow"}  # fmt: skip
+                      "__itruediv__": "div", "__ipow__": "pow", "__ifloordiv__": "floor_divide",
+                      "__imod__": "remainder", "__iand__": "bitwise_and", "__ior__": "bitwise_or",
+                      "__ixor__": "bitwise_xor"}  # fmt: skip
 
 PROPERTIES = {
     # NB: in torch device is an object, torch.device("cpu"), that prints so.

@@ -1,6 +1,7 @@
 """Questions about whole tensors, answered by a Python bool."""
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini.ops.operation import check_broadcast
 
 import numpy as np
 
@@ -19,4 +20,5 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether |input - other| <= atol + rtol * |other| everywhere."""
     if input._data.dtype != other._data.dtype:
         raise RuntimeError(f"{input.dtype.scalar_type} did not match {other.dtype.scalar_type}")
+    check_broadcast(input._data.shape, other._data.shape)
     return bool(np.allclose(input._data, other._data, rtol, atol, equal_nan))

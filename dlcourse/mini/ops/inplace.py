@@ -140,7 +140,14 @@ def inplace(function):
     """The in-place twin of an out-of-place function of (self, ...)."""
 
     def method(self, *args, **kwargs):
-        return write(self, lambda old: function(old, *args, **kwargs))
+        def compute(old):
+            value = function(old, *args, **kwargs)
+            if value.requires_grad or value._data.shape != old._data.shape:
+                return value
+            # NB: in torch the old history stays after some comparisons, such as logical_not_.
+            return Fill.apply(old, value._data) if old.requires_grad else value
+
+        return write(self, compute)
 
     method.__name__ = f"{function.__name__}_"
     method.__doc__ = f"`{function.__name__}`, written into this tensor's memory."

@@ -2,9 +2,12 @@
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import from_numpy_dtype
-from dlcourse.mini.ops.operation import arrays, operands
+from dlcourse.mini.ops.choose import only_tensors
+from dlcourse.mini.ops.operation import arrays, check_broadcast, operands
 
 import numpy as np
+
+# -- comparisons -----------------------------------------------------------------------------------
 
 
 def compare(name, ufunc):
@@ -17,26 +20,99 @@ def compare(name, ufunc):
     return comparison
 
 
-def bitwise(name, ufunc):
-    """A bitwise operation on integers, on booleans a logical one."""
-
-    def operation(input, other):
-        a, b = arrays(*operands(input, other))
-        if a.dtype.kind == "f":
-            kind = from_numpy_dtype(a.dtype).scalar_type
-            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{kind}'")
-        return Tensor(ufunc(a, b))
-
-    operation.__name__, operation.__doc__ = name, f"`{name}`; on booleans the logical operation."
-    return operation
-
-
 eq, ne = compare("eq", np.equal), compare("ne", np.not_equal)
 lt, le = compare("lt", np.less), compare("le", np.less_equal)
 gt, ge = compare("gt", np.greater), compare("ge", np.greater_equal)
+not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
+
+
+def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether |input - other| <= atol + rtol * |other|, one by one."""
+    if input._data.dtype != other._data.dtype:
+        raise RuntimeError(f"{input.dtype.scalar_type} did not match {other.dtype.scalar_type}")
+    check_broadcast(input._data.shape, other._data.shape)
+    return Tensor(np.asarray(np.isclose(input._data, other._data, rtol, atol, equal_nan)))
+
+
+def isin(elements, test_elements, *, assume_unique=False, invert=False):
+    """Whether each of `elements` is among `test_elements`."""
+    values, among = (v._data if isinstance(v, Tensor) else v for v in (elements, test_elements))
+    found = np.isin(values, among, assume_unique=assume_unique, invert=invert)
+    return Tensor(np.asarray(found))
+
+
+# -- what kind of number ---------------------------------------------------------------------------
+
+
+def question(name, ufunc, doc):
+    """A property of each element, as a function to a boolean tensor."""
+
+    def ask(input):
+        return Tensor(np.asarray(ufunc(input._data)))
+
+    ask.__name__, ask.__doc__ = name, doc
+    return ask
+
+
+isnan = question("isnan", np.isnan, "Whether each element is NaN.")
+isinf = question("isinf", np.isinf, "Whether each element is infinite.")
+isfinite = question("isfinite", np.isfinite, "Whether each element is neither infinite nor NaN.")
+isposinf = question("isposinf", lambda a: a == np.inf, "Whether each element is +infinity.")
+isneginf = question("isneginf", lambda a: a == -np.inf, "Whether each element is -infinity.")
+isreal = question("isreal", np.isreal, "Whether each element is real: in mini all are.")
+signbit = question(
+    "signbit",
+    lambda a: np.signbit(a) if a.dtype.kind == "f" else a < 0,
+    "Whether each element has a minus, -0.0 too.",
+)
+logical_not = question("logical_not", np.logical_not, "Whether each element is 0.")
+
+# -- logic: what is not 0 is true ------------------------------------------------------------------
+
+
+def logical(name, ufunc):
+    """A logical operation of two tensors of any type."""
+
+    def operation(input, other):
+        return Tensor(ufunc(*arrays(*only_tensors(name, input, other))))
+
+    operation.__name__, operation.__doc__ = name, f"`{name}`, one by one; what is not 0 is true."
+    return operation
+
+
+logical_and = logical("logical_and", np.logical_and)
+logical_or = logical("logical_or", np.logical_or)
+logical_xor = logical("logical_xor", np.logical_xor)
+
+# -- bits ------------------------------------------------------------------------------------------
+
+
+def whole(name, ufunc, doc, kinds="bui"):
+    """An operation on integers, and, where `kinds` has "b", on booleans."""
+
+    def operation(input, other):
+        a, b = arrays(*operands(input, other))
+        if a.dtype.kind not in kinds:
+            kind = from_numpy_dtype(a.dtype).scalar_type
+            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{kind}'")
+        return Tensor(np.asarray(ufunc(a, b)))
+
+    operation.__name__, operation.__doc__ = name, doc
+    return operation
+
+
+def bitwise(name, ufunc):
+    """A bitwise operation on integers, on booleans a logical one."""
+    return whole(name, ufunc, f"`{name}`; on booleans the logical operation.")
+
+
 bitwise_and = bitwise("bitwise_and", np.bitwise_and)
 bitwise_or = bitwise("bitwise_or", np.bitwise_or)
 bitwise_xor = bitwise("bitwise_xor", np.bitwise_xor)
+bitwise_left_shift = whole("lshift", np.left_shift, "All bits to the left by `other`.", "ui")
+bitwise_right_shift = whole("rshift", np.right_shift, "All bits to the right by `other`.", "ui")
+gcd = whole("gcd", np.gcd, "The greatest common divisor.", "ui")
+lcm = whole("lcm", np.lcm, "The least common multiple.", "ui")
 
 
 def invert(input):
@@ -48,16 +124,9 @@ def invert(input):
     return Tensor(~input._data)
 
 
-def logical_not(input):
-    """Whether each element is 0."""
-    return Tensor(np.logical_not(input._data))
-
-
-def isnan(input):
-    """Whether each element is NaN."""
-    return Tensor(np.isnan(input._data))
-
-
-def isfinite(input):
-    """Whether each element is neither infinite nor NaN."""
-    return Tensor(np.isfinite(input._data))
+def bitwise_not(input):
+    """All bits turned; of booleans the negation."""
+    if input._data.dtype.kind == "f":
+        kind = input.dtype.scalar_type
+        raise NotImplementedError(f"\"bitwise_not_cpu\" not implemented for '{kind}'")
+    return Tensor(~input._data)

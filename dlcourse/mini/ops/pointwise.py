@@ -10,7 +10,6 @@ from dlcourse.mini.ops.operation import (
     Op,
     arrays,
     as_tensor_operand,
-    check_broadcast,
     float_array,
     masked,
     operands,
@@ -116,6 +115,29 @@ class FloorDivide(Op):
     @staticmethod
     def backward(ctx, grad_output):
         raise RuntimeError("derivative for floor_divide is not implemented")
+
+
+class DivRounded(Op):
+    """x / y, rounded by `rounding`: a step function, so the gradients are 0."""
+
+    def name(self):
+        return "DivBackward2"
+
+    @staticmethod
+    def forward(ctx, x, y, rounding):
+        a, b = divisible(x, y)
+        if rounding == "floor":
+            out = np.where(b == 0, a / b, np.floor_divide(a, b)) if a.dtype.kind == "f" else a // b
+        elif a.dtype.kind == "f":
+            out = np.trunc(a / b)
+        else:
+            out = np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))
+        return Tensor(np.asarray(out, a.dtype))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        zeros = zeros_like(grad_output)
+        return zeros, zeros, None
 
 
 class Remainder(Op):
@@ -263,7 +285,8 @@ class Abs(Op):
 class Sign(Op):
     @staticmethod
     def forward(ctx, x):
-        return Tensor(np.sign(x._data))
+        array = x._data
+        return Tensor(np.subtract(array > 0, array < 0, dtype=array.dtype))  # of NaN: 0
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -333,29 +356,6 @@ class Relu(Op):
         return Keep.apply(grad_output, out._data > 0)  # 0 at 0
 
 
-class Clamp(Op):
-    overload = 1
-
-    @staticmethod
-    def forward(ctx, x, low, high):
-        if low is None and high is None:
-            raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
-        ctx.save_for_backward(x)
-        ctx.low, ctx.high = low, high
-        out = x._data if low is None else np.maximum(x._data, low)
-        return Tensor(out if high is None else np.minimum(out, high))
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        (x,) = ctx.saved_tensors
-        inside = np.ones(x._data.shape, bool)
-        if ctx.low is not None:
-            inside &= x._data >= ctx.low
-        if ctx.high is not None:
-            inside &= x._data <= ctx.high
-        return Keep.apply(grad_output, inside), None, None
-
-
 class Keep(Op):
     """x where the array `mask` is true, else 0."""
 
@@ -367,78 +367,6 @@ class Keep(Op):
     @staticmethod
     def backward(ctx, grad_output):
         return Keep.apply(grad_output, ctx.mask), None
-
-
-# -- choosing --------------------------------------------------------------------------------------
-
-
-class Where(Op):
-    @staticmethod
-    def forward(ctx, condition, x, y):
-        if condition._data.dtype.kind != "b":
-            raise RuntimeError(
-                "where expected condition to be a boolean tensor, but got a tensor with dtype "
-                f"{condition.dtype.scalar_type}"
-            )
-        ctx.save_for_backward(condition)
-        a, b = arrays(x, y)
-        check_broadcast(condition._data.shape, np.broadcast_shapes(a.shape, b.shape))
-        return Tensor(np.where(condition._data, a, b))
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        (condition,) = ctx.saved_tensors
-        _, needs_x, needs_y = ctx.needs_input_grad
-        chosen = condition._data  # chosen, not multiplied: NaN * 0 is NaN
-        return (
-            None,
-            Keep.apply(grad_output, chosen) if needs_x else None,
-            Keep.apply(grad_output, ~chosen) if needs_y else None,
-        )
-
-
-class MaskedFill(Op):
-    @staticmethod
-    def forward(ctx, x, mask, value):
-        if mask._data.dtype.kind != "b":
-            raise RuntimeError(
-                "masked_fill_ only supports boolean masks, but got mask with dtype "
-                f"{mask.dtype.c_type}"
-            )
-        check_broadcast(mask._data.shape, x._data.shape)
-        ctx.save_for_backward(mask)
-        return Tensor(np.where(mask._data, np.asarray(value, x._data.dtype), x._data))
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        (mask,) = ctx.saved_tensors
-        return Keep.apply(grad_output, ~mask._data), None, None
-
-
-class Maximum(Op):
-    """The larger; a tie splits the gradient evenly."""
-
-    pick, loses = np.maximum, np.less
-
-    @staticmethod
-    def forward(ctx, x, y):
-        ctx.save_for_backward(x, y)
-        return Tensor(ctx.pick(*arrays(x, y)))
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        x, y = ctx.saved_tensors
-        shared = where(x == y, grad_output / 2, grad_output)
-        return (
-            Keep.apply(shared, ~ctx.loses(x._data, y._data)),
-            Keep.apply(shared, ~ctx.loses(y._data, x._data)),
-        )
-
-
-class Minimum(Maximum):
-    """The smaller; a tie splits the gradient evenly."""
-
-    pick, loses = np.minimum, np.greater
 
 
 class To(Op):
@@ -480,29 +408,43 @@ def sub(input, other, *, alpha=1):
     return Sub.apply(*operands(input, other if alpha == 1 else alpha * other))
 
 
+subtract = sub
+
+
 def mul(input, other):
     """input * other, element by element."""
     return Mul.apply(*operands(input, other))
 
 
-def div(input, other):
+def div(input, other, *, rounding_mode=None):
+    """input / other, element by element; integers give floats.
+
+    `rounding_mode`: "trunc" rounds towards 0, "floor" down; then integers stay integers.
+    """
+    if rounding_mode is None:
+        return Div.apply(*operands(input, other))
+    if rounding_mode not in ("trunc", "floor"):
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
+    return DivRounded.apply(*operands(input, other), rounding_mode)
+
+
+multiply = mul
+divide = div
+
+
+def true_divide(input, other):
     """input / other, element by element; integers give floats."""
     return Div.apply(*operands(input, other))
 
 
-def maximum(input, other):
-    """The larger of the two tensors, element by element; a tie splits the gradient evenly."""
-    return Maximum.apply(*operands(input, other))
-
-
-def minimum(input, other):
-    """The smaller of the two tensors, element by element; a tie splits the gradient evenly."""
-    return Minimum.apply(*operands(input, other))
-
-
-def rsub(input, other):
-    """other - input."""
-    return Rsub.apply(input, other)
+def rsub(input, other, *, alpha=1):
+    """other - alpha * input."""
+    if isinstance(other, Tensor):
+        return sub(other, input, alpha=alpha)
+    return Rsub.apply(input if alpha == 1 else input * alpha, other)
 
 
 def rdiv(input, other):
@@ -515,17 +457,6 @@ def pow(input, exponent):
     if isinstance(input, Tensor) and isinstance(exponent, int | float):
         return Pow.apply(input, exponent)
     return PowTensor.apply(*operands(input, exponent))
-
-
-def where(condition, input, other):
-    """`input` where `condition`, else `other`.
-
-    The branch that is not chosen gets gradient 0, even where it is NaN.
-    """
-    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
-        input = Tensor(np.asarray(input, np.result_type(type(input))))
-        input = input.to(get_default_dtype()) if input.dtype.is_floating_point else input
-    return Where.apply(condition, *operands(input, other))
 
 
 def remainder(input, other):
@@ -543,25 +474,19 @@ def square(input):
     return pow(input, 2)
 
 
-def clamp(input, min=None, max=None):
-    """`input` limited to [min, max], numbers."""
-    # NB: in torch the bounds may be tensors, too.
-    for bound in (min, max):
-        if isinstance(bound, Tensor):
-            raise TypeError(
-                "mini's clamp takes numbers for min and max; for tensors use maximum and minimum"
-            )
-    return Clamp.apply(input, min, max)
-
-
-def masked_fill(input, mask, value):
-    """`input` with the number `value` where the boolean `mask` is True."""
-    return MaskedFill.apply(input, mask, value.item() if isinstance(value, Tensor) else value)
-
-
 def floor_divide(input, other):
     """The quotient rounded down; it has no derivative, as in torch."""
     return FloorDivide.apply(*operands(input, other))
+
+
+def rfloor_divide(input, other):
+    """other // input."""
+    return floor_divide(other, input)
+
+
+def rremainder(input, other):
+    """other % input."""
+    return remainder(other, input)
 
 
 # -- functions of one tensor, by their operation
@@ -590,3 +515,5 @@ tanh = unary(Tanh, "The hyperbolic tangent.")
 sigmoid = unary(Sigmoid, "1 / (1 + exp(-input)).")
 relu = unary(Relu, "max(input, 0); gradient 0 at 0.")
 clone = unary(Clone, "A copy; gradients flow back through it.")
+negative = neg
+absolute = abs

@@ -5,8 +5,8 @@ import math
 from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini.ops.choose import maximum, minimum
 from dlcourse.mini.ops.operation import Op, float_array
-from dlcourse.mini.ops.pointwise import maximum, minimum
 from dlcourse.mini.ops.shape import wrap_dim
 
 import numpy as np

@@ -1,0 +1,304 @@
+"""Functions of two and three tensors, element by element, beyond + - * / and **."""
+
+import math
+
+from dlcourse.mini import _dtype
+from dlcourse.mini._core import Tensor
+from dlcourse.mini.ops.choose import only_tensors
+from dlcourse.mini.ops.creation import zeros_like
+from dlcourse.mini.ops.operation import (
+    Op,
+    arrays,
+    as_tensor_operand,
+    operands,
+)
+from dlcourse.mini.ops.pointwise import divisible, pow
+from dlcourse.mini.ops.special import Xlogy
+
+import numpy as np
+
+
+def float_arrays(x, y):
+    """The arrays in the type of the result; integers become the default float type."""
+    a, b = arrays(x, y)
+    if a.dtype.kind == "f":
+        return a, b
+    default = _dtype.get_default_dtype().numpy
+    return a.astype(default), b.astype(default)
+
+
+# -- angles and lengths ----------------------------------------------------------------------------
+
+
+class Atan2(Op):
+    @staticmethod
+    def forward(ctx, y, x):
+        ctx.save_for_backward(y, x)
+        return Tensor(np.arctan2(*float_arrays(y, x)))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        y, x = ctx.saved_tensors
+        share = grad_output / (x * x + y * y)
+        return share * x, -share * y
+
+
+class Hypot(Op):
+    @staticmethod
+    def forward(ctx, x, y):
+        out = Tensor(np.hypot(*arrays(x, y)))
+        ctx.save_for_backward(x, y, out)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, y, out = ctx.saved_tensors
+        share = grad_output / out
+        return share * x, share * y
+
+
+# -- division and its remains ----------------------------------------------------------------------
+
+
+class Fmod(Op):
+    """What is left of x / y rounded towards 0; it has the sign of x.  `overload` is torch's."""
+
+    @staticmethod
+    def forward(ctx, x, y, overload):
+        a, b = divisible(x, y)
+        ctx.save_for_backward(x, y)
+        ctx.overload = overload
+        return Tensor(np.fmod(a, b))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, y = ctx.saved_tensors
+        _, needs_y, _ = ctx.needs_input_grad
+        whole = Tensor(np.trunc(x._data / y._data)) if needs_y else None
+        return grad_output, -grad_output * whole if needs_y else None, None
+
+
+# -- signs --------------------------------------------------------------------------------------
+
+
+class Copysign(Op):
+    """The size of x with the sign of y."""
+
+    @staticmethod
+    def forward(ctx, x, y, overload):
+        ctx.save_for_backward(x)
+        ctx.overload = overload
+        ctx.out = np.copysign(*float_arrays(x, y))
+        return Tensor(ctx.out)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        # +1 where the sign stayed, -1 where it changed, 0 at 0
+        ratio = np.where(x._data == 0, 0, np.sign(ctx.out) * np.sign(x._data))
+        grad_x = grad_output * Tensor(ratio.astype(ctx.out.dtype))
+        return grad_x, zeros_like(grad_output) if ctx.needs_input_grad[1] else None, None
+
+
+class Heaviside(Op):
+    """0 below 0, 1 above, y at 0."""
+
+    def name(self):
+        return "NotImplemented"
+
+    @staticmethod
+    def forward(ctx, x, y):
+        if x._data.dtype != y._data.dtype:
+            raise RuntimeError(
+                "heaviside is not yet implemented for tensors with different dtypes."
+            )
+        return Tensor(np.where(x._data == 0, y._data, x._data > 0).astype(x._data.dtype))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        raise RuntimeError("derivative for heaviside is not implemented")
+
+
+# -- logarithms of sums ----------------------------------------------------------------------------
+
+
+class Logaddexp(Op):
+    """log(e ** x + e ** y), without overflow."""
+
+    compute, base = np.logaddexp, math.e
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return Tensor(ctx.compute(*arrays(x, y)))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, y = ctx.saved_tensors
+        return (
+            grad_output / (1 + pow(ctx.base, y - x)),
+            grad_output / (1 + pow(ctx.base, x - y)),
+        )
+
+
+class Logaddexp2(Logaddexp):
+    """log2(2 ** x + 2 ** y), without overflow."""
+
+    compute, base = np.logaddexp2, 2.0
+
+
+# -- three tensors ---------------------------------------------------------------------------------
+
+
+class Lerp(Op):
+    """start + weight * (end - start).  `overload` is torch's: 0 for a number as the weight."""
+
+    @staticmethod
+    def forward(ctx, start, end, weight, overload):
+        ctx.save_for_backward(start, end, weight)
+        ctx.overload = overload
+        a, b = arrays(start, end)
+        return Tensor(a + weight._data * (b - a))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        start, end, weight = ctx.saved_tensors
+        needs_start, needs_end, needs_weight, _ = ctx.needs_input_grad
+        return (
+            grad_output * (1 - weight) if needs_start else None,
+            grad_output * weight if needs_end else None,
+            grad_output * (end - start) if needs_weight else None,
+            None,
+        )
+
+
+class Addcmul(Op):
+    """x + value * y * z."""
+
+    @staticmethod
+    def forward(ctx, x, y, z, value):
+        ctx.save_for_backward(y, z)
+        ctx.value = value
+        b, c = arrays(y, z)
+        return Tensor(sum_in_type(x, value * (b * c)))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        y, z = ctx.saved_tensors
+        _, needs_y, needs_z, _ = ctx.needs_input_grad
+        scaled = grad_output * ctx.value
+        return grad_output, scaled * z if needs_y else None, scaled * y if needs_z else None, None
+
+
+class Addcdiv(Op):
+    """x + value * y / z."""
+
+    @staticmethod
+    def forward(ctx, x, y, z, value):
+        b, c = arrays(y, z)
+        if b.dtype.kind != "f":
+            raise RuntimeError(
+                "Integer division with addcdiv is no longer supported, and in a future  release "
+                "addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv "
+                "behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2))."
+                "to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for "
+                "float inputs. The future addcdiv behavior is just the latter implementation: "
+                "(input + value * tensor1 / tensor2), for all dtypes."
+            )
+        ctx.save_for_backward(y, z)
+        ctx.value = value
+        return Tensor(sum_in_type(x, value * (b / c)))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        y, z = ctx.saved_tensors
+        _, needs_y, needs_z, _ = ctx.needs_input_grad
+        scaled = grad_output * ctx.value / z
+        grad_y = scaled if needs_y else None
+        return grad_output, grad_y, -scaled * y / z if needs_z else None, None
+
+
+def sum_in_type(x, product):
+    """x + product, a tensor and an array."""
+    a, b = arrays(x, Tensor(np.asarray(product)))
+    return a + b
+
+
+# -- the functions that users call -----------------------------------------------------------------
+
+
+def atan2(input, other):
+    """The angle of the point (other, input), from -pi to pi."""
+    return Atan2.apply(*only_tensors("atan2", input, other))
+
+
+arctan2 = atan2
+
+
+def hypot(input, other):
+    """sqrt(input ** 2 + other ** 2)."""
+    return Hypot.apply(*only_tensors("hypot", input, other))
+
+
+def fmod(input, other):
+    """The remainder of input / other, with the sign of `input`."""
+    return Fmod.apply(*operands(input, other), int(isinstance(other, Tensor)))
+
+
+def copysign(input, other):
+    """The size of `input` with the sign of `other`."""
+    return Copysign.apply(*operands(input, other), int(not isinstance(other, Tensor)))
+
+
+def logaddexp(input, other):
+    """log(exp(input) + exp(other)), without overflow."""
+    return Logaddexp.apply(*only_tensors("logaddexp", input, other))
+
+
+def logaddexp2(input, other):
+    """log2(2 ** input + 2 ** other), without overflow."""
+    return Logaddexp2.apply(*only_tensors("logaddexp2", input, other))
+
+
+def xlogy(input, other):
+    """input * log(other), and 0 where `input` is 0."""
+    overload = 2 if not isinstance(other, Tensor) else int(not isinstance(input, Tensor))
+    x, y = operands(input, other)
+    a, b = float_arrays(x, y)
+    x = x if x._data.dtype == a.dtype else Tensor(a)
+    return Xlogy.apply(x, y if y._data.dtype == b.dtype else Tensor(b), overload)
+
+
+def float_power(input, exponent):
+    """input ** exponent in float64."""
+    parts = [v.double() if isinstance(v, Tensor) else v for v in (input, exponent)]
+    if not isinstance(input, Tensor):
+        parts[0] = float(input)
+    return pow(*parts)
+
+
+def ldexp(input, other):
+    """input * 2 ** other."""
+    # NB: in torch it is one node, LdexpBackward0.
+    return input * pow(2.0, other)
+
+
+def heaviside(input, values):
+    """0 below 0, 1 above, `values` at 0; it has no derivative, as in torch."""
+    return Heaviside.apply(input, values)
+
+
+def lerp(input, end, weight):
+    """input + weight * (end - input), for a number or a tensor as the weight."""
+    overload = int(isinstance(weight, Tensor))
+    return Lerp.apply(input, end, as_tensor_operand(weight, input), overload)
+
+
+def addcmul(input, tensor1, tensor2, *, value=1):
+    """input + value * tensor1 * tensor2."""
+    return Addcmul.apply(input, tensor1, tensor2, value)
+
+
+def addcdiv(input, tensor1, tensor2, *, value=1):
+    """input + value * tensor1 / tensor2."""
+    return Addcdiv.apply(input, tensor1, tensor2, value)
