@@ -7,6 +7,7 @@ import numpy as np
 import optable
 import pytest
 import rows_activation
+import rows_attention
 import rows_convolution
 import rows_functional
 import torch
@@ -17,11 +18,19 @@ from test_ops import check
 FILES = (  # one or more a family; each has ROWS and ERRORS
     rows_functional,
     rows_activation,
+    rows_attention,
     rows_convolution,
 )
 ELSEWHERE = {name for file in FILES for name in getattr(file, "ELSEWHERE", ())}
 ROWS = [case for file in FILES for case in file.ROWS]
 ERRORS = [case for file in FILES for case in file.ERRORS]
+
+
+@pytest.fixture(autouse=True)
+def _twice_differentiable():
+    """torch's fast attention has no second derivative."""
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        yield
 
 
 @pytest.mark.parametrize("case", ROWS, ids=str)

@@ -31,6 +31,7 @@ from dlcourse.mini.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from dlcourse.mini.nn.attention import MultiheadAttention
 from dlcourse.mini.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from dlcourse.mini.nn.container import ModuleList, Sequential
 from dlcourse.mini.nn.conv import (
@@ -113,6 +114,7 @@ __all__ = [
     "Mish",
     "Module",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "Parameter",

@@ -8,6 +8,7 @@ width, K classes.  A function is written in the file of its family and named in 
 from dlcourse.mini.nn.functional import (
     activation,
     affine,
+    attention,
     classification,
     convolution,
     lookup,
@@ -21,6 +22,7 @@ from dlcourse.mini.nn.functional import (
 FAMILIES = (
     activation,
     affine,
+    attention,
     classification,
     convolution,
     lookup,
