@@ -8,9 +8,10 @@ import math
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._grad_mode import grad_mode
+from dlcourse.mini.ops.choose import where
 from dlcourse.mini.ops.erf import erf_array
 from dlcourse.mini.ops.operation import Op
-from dlcourse.mini.ops.pointwise import Keep, where
+from dlcourse.mini.ops.pointwise import Keep
 
 import numpy as np
 

@@ -5,9 +5,9 @@ import warnings
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops import activation as ops
 from dlcourse.mini.ops import softmax as _softmax
+from dlcourse.mini.ops.choose import where
 from dlcourse.mini.ops.creation import random_source
 from dlcourse.mini.ops.inplace import inplace as in_place_twin
-from dlcourse.mini.ops.pointwise import where
 from dlcourse.mini.ops.softmax import logsigmoid
 
 import numpy as np
