@@ -10,6 +10,7 @@ import rows_activation
 import rows_attention
 import rows_convolution
 import rows_functional
+import rows_normalization
 import torch
 from both import agree, same_error
 from optable import T, row
@@ -20,6 +21,7 @@ FILES = (  # one or more a family; each has ROWS and ERRORS
     rows_activation,
     rows_attention,
     rows_convolution,
+    rows_normalization,
 )
 ELSEWHERE = {name for file in FILES for name in getattr(file, "ELSEWHERE", ())}
 ROWS = [case for file in FILES for case in file.ROWS]

@@ -21,7 +21,34 @@ def chosen_output_size(f):
     return [tuple(layer(x, output_size=size).shape) for size in sizes] + [tuple(layer(x).shape)]
 
 
-@pytest.mark.parametrize("program", [chosen_output_size])
+def running_statistics_of_instances(f):
+    x = f.tensor(IMAGES)
+    mean, var = f.zeros(3, dtype=f.float64), f.ones(3, dtype=f.float64)
+    seen = []
+    for momentum in (0.1, 0.5):
+        f.nn.functional.instance_norm(x, mean, var, momentum=momentum)
+        seen += [mean.clone(), var.clone()]
+    return seen
+
+
+def zero_vectors(f):
+    """The norm has no derivative at 0: it is taken as 0."""
+    found = []
+    for p in (1, 1.5, 2, 3, float("inf")):
+        x = f.tensor([[0.0, 0.0], [0.0, 3.0]], requires_grad=True)
+        f.nn.functional.normalize(x, p=p, eps=1e-3).sum().backward()
+        found.append(x.grad)
+        y = f.tensor([[0.0, 0.0], [0.0, 3.0]], requires_grad=True)
+        f.nn.functional.pairwise_distance(y, f.zeros(2, 2), p, eps=0).sum().backward()
+        found.append(y.grad)
+    z = f.zeros(2, 3, requires_grad=True)
+    f.nn.functional.cosine_similarity(z, f.ones(2, 3)).sum().backward()
+    return [*found, z.grad]
+
+
+@pytest.mark.parametrize(
+    "program", [chosen_output_size, running_statistics_of_instances, zero_vectors]
+)
 def test_program(program):
     agree(program)
 
@@ -36,6 +63,13 @@ ERRORS = {
     "reflected transpose": lambda f: f.nn.ConvTranspose2d(3, 4, 3, padding_mode="reflect"),
     "circular border of a vector": lambda f: f.nn.CircularPad2d(1)(f.ones(2)),
     "channels and groups of a transpose": lambda f: f.nn.ConvTranspose1d(3, 4, 1, groups=2),
+    "groups that do not divide": lambda f: f.nn.GroupNorm(3, 4),
+    "vectors for InstanceNorm2d": lambda f: f.nn.InstanceNorm2d(3)(f.ones(2, 3)),
+    "other channels for InstanceNorm": lambda f: f.nn.InstanceNorm2d(3, affine=True)(
+        f.ones(2, 4, 2, 3)
+    ),
+    "images for BatchNorm3d": lambda f: f.nn.BatchNorm3d(3)(f.ones(2, 3, 4, 4)),
+    "mixed types": lambda f: f.nn.LayerNorm(3)(f.ones(2, 3, dtype=f.float64)),
     "unknown padding mode": lambda f: f.nn.Conv1d(3, 4, 1, padding_mode="mirror"),
 }
 OTHER_WORDS = {"unknown padding mode"}  # torch lists the modes in the order of a set
@@ -69,3 +103,34 @@ def test_padding_is_its_plain_composition():
             lambda x, p=pads: constant_pad_plain(x, p, 2.0),
             IMAGES,
         )
+
+
+@pytest.mark.parametrize("shape", [(7,), (6, 7)])
+def test_layer_normalisation_is_its_plain_composition(shape):
+    from dlcourse.mini.ops.layer_norm import FusedRmsNorm, NativeLayerNorm
+
+    for affine in ((True, True), (True, False), (False, False)):
+        arrays = [IMAGES, *[floats(*shape) for wanted in affine if wanted]]
+        none = (None,) * affine.count(False)
+        check_fused(
+            lambda *a, n=none: NativeLayerNorm.apply(*a, *n, shape, 1e-3),
+            lambda *a, n=none: NativeLayerNorm.plain(*a, *n, shape, 1e-3),
+            *arrays,
+        )
+        check_fused(
+            lambda *a, n=none[1:]: FusedRmsNorm.apply(*a[:2], *n, shape, 1e-3),
+            lambda *a, n=none[1:]: FusedRmsNorm.plain(*a[:2], *n, shape, 1e-3),
+            *arrays[:2],
+        )
+    # A bias alone, which the second derivative of torch cannot cope with.
+    check_fused(
+        lambda x, b: NativeLayerNorm.apply(x, None, b, shape, 1e-3),
+        lambda x, b: NativeLayerNorm.plain(x, None, b, shape, 1e-3),
+        *(IMAGES, floats(*shape)),
+    )
+
+
+def test_channels_that_InstanceNorm_does_not_use_are_warned_of():
+    for f in (mini, torch):
+        with pytest.warns(UserWarning, match="does not match num_features. You can silence"):
+            f.nn.InstanceNorm1d(3)(f.ones(2, 4, 5))

@@ -11,6 +11,7 @@ import pytest
 import rows_activation
 import rows_convolution
 import rows_modules
+import rows_normalization
 import rows_sequences
 import torch
 from both import agree, same_error
@@ -20,6 +21,7 @@ FILES = (  # one or more a family; each has MODULES
     rows_modules,
     rows_activation,
     rows_convolution,
+    rows_normalization,
     rows_sequences,
 )
 MODULES = [case for file in FILES for case in file.MODULES]

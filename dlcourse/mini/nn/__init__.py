@@ -32,7 +32,7 @@ from dlcourse.mini.nn.activation import (
     Threshold,
 )
 from dlcourse.mini.nn.attention import MultiheadAttention
-from dlcourse.mini.nn.batchnorm import BatchNorm1d, BatchNorm2d
+from dlcourse.mini.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from dlcourse.mini.nn.container import ModuleList, Sequential
 from dlcourse.mini.nn.conv import (
     Conv1d,
@@ -42,11 +42,14 @@ from dlcourse.mini.nn.conv import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from dlcourse.mini.nn.distance import CosineSimilarity, PairwiseDistance
 from dlcourse.mini.nn.dropout import Dropout
 from dlcourse.mini.nn.flatten import Flatten
+from dlcourse.mini.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from dlcourse.mini.nn.linear import Identity, Linear
 from dlcourse.mini.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from dlcourse.mini.nn.module import Module
+from dlcourse.mini.nn.normalization import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from dlcourse.mini.nn.padding import (
     CircularPad1d,
     CircularPad2d,
@@ -82,6 +85,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "BatchNorm3d",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -94,19 +98,26 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
     "GRUCell",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "L1Loss",
     "LSTMCell",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
@@ -117,7 +128,9 @@ __all__ = [
     "MultiheadAttention",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parameter",
+    "RMSNorm",
     "RNNBase",
     "RNNCell",
     "RNNCellBase",

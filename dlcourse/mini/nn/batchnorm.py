@@ -7,10 +7,8 @@ from dlcourse.mini.nn.parameter import Parameter
 from dlcourse.mini.ops.creation import empty, tensor
 
 
-class BatchNorm(Module):
-    """The common part of BatchNorm1d and BatchNorm2d; see `functional.batch_norm`."""
-
-    dims, expected = (), ""
+class Norm(Module):
+    """The common part of batch and instance normalisation: parameters and running statistics."""
 
     def __init__(
         self, num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True,
@@ -44,6 +42,19 @@ class BatchNorm(Module):
             if self.bias is not None:
                 init.zeros_(self.bias)
 
+    def extra_repr(self):
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+
+class BatchNorm(Norm):
+    """The common part of BatchNorm1d, 2d and 3d; see `functional.batch_norm`."""
+
+    dims, expected = (), ""
+
     def forward(self, input):
         if input.ndim not in self.dims:
             raise ValueError(f"expected {self.expected} input (got {input.ndim}D input)")
@@ -56,13 +67,6 @@ class BatchNorm(Module):
         mean, var = self.running_mean, self.running_var
         return F.batch_norm(input, mean, var, self.weight, self.bias, of_batch, momentum, self.eps)
 
-    def extra_repr(self):
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, bias={self.bias is not None}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
-
 
 class BatchNorm1d(BatchNorm):
     """For (B, C) or (B, C, T)."""
@@ -74,3 +78,9 @@ class BatchNorm2d(BatchNorm):
     """For (B, C, H, W)."""
 
     dims, expected = (4,), "4D"
+
+
+class BatchNorm3d(BatchNorm):
+    """For (B, C, D, H, W)."""
+
+    dims, expected = (5,), "5D"
