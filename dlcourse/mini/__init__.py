@@ -11,14 +11,15 @@ from dlcourse.mini._grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from dlcourse.mini._serialization import load, save
 from dlcourse.mini.ops.compare import is_tensor
 from dlcourse.mini.ops.creation import Generator, default_generator
 
 __all__ = [
     "Generator", "Size", "Tensor", "autograd", "default_generator", "dtype",
     "enable_grad", "get_default_dtype", "inference_mode", "is_grad_enabled",
-    "is_inference_mode_enabled", "is_tensor", "nn", "no_grad", "optim", "set_default_dtype",
-    "set_grad_enabled", "utils",
+    "is_inference_mode_enabled", "is_tensor", "load", "nn", "no_grad", "optim", "save",
+    "set_default_dtype", "set_grad_enabled", "utils",
 ]  # fmt: skip
 
 # mini.float32 and the like, mini.add and the like: each stands in one table.

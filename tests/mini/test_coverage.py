@@ -25,7 +25,8 @@ ELSEWHERE = {
     "enable_grad": "test_hooks", "inference_mode": "test_hooks", "is_grad_enabled": "test_hooks",
     "is_inference_mode_enabled": "test_hooks", "no_grad": "test_hooks",
     "set_grad_enabled": "test_hooks", "autograd": "test_gradcheck", "nn": "test_modules",
-    "optim": "test_optim", "utils": "test_data",
+    "load": "test_serialization", "save": "test_serialization", "optim": "test_optim",
+    "utils": "test_data",
 }  # fmt: skip
 
 
