@@ -2,6 +2,7 @@
 
 from dlcourse import mini
 from dlcourse.mini.nn import functional as F
+from dlcourse.testing import assert_matches
 
 import numpy as np
 import optable
@@ -10,6 +11,7 @@ import rows_activation
 import rows_attention
 import rows_convolution
 import rows_functional
+import rows_lookup
 import rows_normalization
 import torch
 from both import agree, same_error
@@ -20,11 +22,13 @@ FILES = (  # one or more a family; each has ROWS and ERRORS
     rows_functional,
     rows_activation,
     rows_attention,
+    rows_lookup,
     rows_convolution,
     rows_normalization,
 )
 ELSEWHERE = {name for file in FILES for name in getattr(file, "ELSEWHERE", ())}
 ROWS = [case for file in FILES for case in file.ROWS]
+FIRST = [case for file in FILES for case in getattr(file, "FIRST", ())]
 ERRORS = [case for file in FILES for case in file.ERRORS]
 
 
@@ -41,13 +45,25 @@ def test_function_matches_torch(case):
         check(case, "functional", dtype, layout, may_do_more=True)
 
 
+@pytest.mark.parametrize("case", FIRST, ids=str)
+def test_function_and_its_gradient_match_torch(case):
+    for layout in ("plain", "transposed"):
+        both = []
+        for f in optable.FRAMEWORKS:
+            out, leaves = optable.call(case, f, "functional", "float64", layout)
+            weights = np.random.default_rng(1).standard_normal(tuple(out.shape))
+            total = (out * f.tensor(weights)).sum()
+            both.append((out, f.autograd.grad(total, leaves) if leaves else ()))
+        assert_matches(*both)
+
+
 @pytest.mark.parametrize("case", ERRORS, ids=str)
 def test_error_is_torchs(case):
     same_error(lambda f: optable.call(case, f, "functional"), case.sentence)
 
 
 def test_every_function_has_a_row():
-    assert sorted(set(F.__all__) - {case.name for case in ROWS} - ELSEWHERE) == []
+    assert sorted(set(F.__all__) - {case.name for case in ROWS + FIRST} - ELSEWHERE) == []
 
 
 # -- what a row cannot say -------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rows_activation
 import rows_convolution
+import rows_lookup
 import rows_modules
 import rows_normalization
 import rows_sequences
@@ -20,6 +21,7 @@ from rows_modules import CLASSES, IMAGES, LOGITS, X, floats
 FILES = (  # one or more a family; each has MODULES
     rows_modules,
     rows_activation,
+    rows_lookup,
     rows_convolution,
     rows_normalization,
     rows_sequences,
@@ -55,7 +57,8 @@ def test_module_matches_torch(name, args, options, inputs):
         for f, module in ((mini, ours), (torch, theirs)):
             module.train(step != "eval")
             args = tensors(f, inputs)
-            args[0].requires_grad_()
+            if args[0].is_floating_point():
+                args[0].requires_grad_()
             out = module(*args)
             first = out[0] if isinstance(out, tuple) else out
             weight = f.tensor(np.random.default_rng(1).standard_normal(tuple(first.shape)))

@@ -46,7 +46,7 @@ from dlcourse.mini.nn.distance import CosineSimilarity, PairwiseDistance
 from dlcourse.mini.nn.dropout import Dropout
 from dlcourse.mini.nn.flatten import Flatten
 from dlcourse.mini.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
-from dlcourse.mini.nn.linear import Identity, Linear
+from dlcourse.mini.nn.linear import Bilinear, Identity, Linear
 from dlcourse.mini.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from dlcourse.mini.nn.module import Module
 from dlcourse.mini.nn.normalization import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
@@ -70,6 +70,7 @@ from dlcourse.mini.nn.padding import (
 from dlcourse.mini.nn.parameter import Parameter
 from dlcourse.mini.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from dlcourse.mini.nn.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
+from dlcourse.mini.nn.sparse import Embedding, EmbeddingBag
 
 __all__ = [
     "CELU",
@@ -86,6 +87,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -101,6 +103,8 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "GRUCell",
     "GroupNorm",

@@ -41,6 +41,34 @@ class Linear(Module):
         return f"{sizes}, bias={self.bias is not None}"
 
 
+class Bilinear(Module):
+    """input1^T @ weight[o] @ input2 + bias[o] for each output o."""
+
+    def __init__(
+        self, in1_features, in2_features, out_features, bias=True, device=None, dtype=None
+    ):
+        super().__init__()
+        if in1_features <= 0:
+            raise ValueError(f"in1_features must be > 0, but got {in1_features}")
+        self.in1_features, self.in2_features = in1_features, in2_features
+        self.out_features, options = out_features, {"dtype": dtype, "device": device}
+        self.weight = Parameter(empty(out_features, in1_features, in2_features, **options))
+        self.register_parameter("bias", Parameter(empty(out_features, **options)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        bound = 1 / math.sqrt(self.in1_features)
+        for tensor in self.parameters():
+            init.uniform_(tensor, -bound, bound)
+
+    def forward(self, input1, input2):
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self):
+        sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}"
+        return f"{sizes}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
 class Identity(Module):
     """Its input, whatever the arguments of the constructor: a place holder."""
 
