@@ -48,7 +48,7 @@ serve: book ## build the site and serve it on this machine only, on a free port 
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
 
 lab: $(VENV)/.all ## open the notebooks in JupyterLab
-	$(BIN)/python -m jupyterlab --notebook-dir=. $(QUIET) chapters
+	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/chapters $(QUIET)
 
 doctor: $(VENV)/.all ## say what is installed, what is missing and how to mend it
 	$(BIN)/python -m dlcourse doctor
@@ -77,7 +77,7 @@ notebooks: $(VENV)/.all ## run every notebook, store its outputs and normalise i
 	$(BIN)/python -m dlcourse.book.notebooks $(NB)
 
 format: $(VENV)/.all ## mend style where a tool can
-	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff check --fix-only
 	$(BIN)/python -m ruff format
 
 # Made with the oldest Python, so that every version exists for all of them. torch and torchvision
