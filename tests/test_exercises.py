@@ -146,7 +146,8 @@ def test_the_chapter_shows_its_exercises(chapter):
 
 @pytest.mark.parametrize("chapter", _core.chapters())
 def test_a_chapter_has_four_to_eight_exercises(chapter):
-    assert 4 <= len(dlcourse.exercises.chapter_exercises(chapter)) <= 8
+    count = len(dlcourse.exercises.chapter_exercises(chapter))
+    assert 4 <= count <= 8, f"dlcourse/exercises/{chapter}.py has {count}"
 
 
 def test_every_check_in_a_notebook_exists():

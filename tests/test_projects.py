@@ -9,11 +9,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from dlcourse import datasets, projects  # noqa: E402
+from dlcourse.__main__ import _projects  # noqa: E402
 from dlcourse.models import DigitsCNN, LeNet  # noqa: E402
 from dlcourse.projects import _record  # noqa: E402
 from dlcourse.projects import handwritten_digits as digits  # noqa: E402
 
 from torch.utils.data import TensorDataset  # noqa: E402
+
+RECORDS = sorted(datasets.embedded_path("results/README.md").parent.glob("*.json"))
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +177,14 @@ def test_the_ablation_records_every_variant_and_seed_and_can_be_resumed(quick, m
 def test_the_command_in_a_record_repeats_its_figures_and_names_no_folder():
     typed = ["train", "x", "--resume", "--out", "/home/me/x.json", "--seed", "3", "--out=y"]
     assert _record._command(typed) == "python -m dlcourse train x --seed 3"
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)
+def test_a_shipped_record_says_how_to_repeat_it(path):
+    record, programs = _record.read_record(path), _projects()
+    assert {"command", "date", "versions", "hardware"} <= record.keys()
+    assert record["command"].startswith(tuple(f"python -m dlcourse train {p}" for p in programs))
+    assert f"`{path.name}`" in path.with_name("README.md").read_text("utf-8")
 
 
 def test_a_record_that_is_not_there_is_named():

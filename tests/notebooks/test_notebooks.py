@@ -16,10 +16,23 @@ ROOT = Path(__file__).parents[2]
 STORED = notebooks.find([ROOT / "chapters"])
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
+PROJECT_ENDS = ["Summary", "Exercises", "Further reading"]
+CHAPTER = ["The question", "By hand", "From scratch", "In PyTorch", "They agree", "At work"]
+CHAPTER += ["In practice", *PROJECT_ENDS]  # the table of CONTRIBUTING.md
+
 
 @pytest.mark.parametrize("path", STORED, ids=[str(path.relative_to(ROOT)) for path in STORED])
 def test_stored_notebooks_are_normal(path):
     assert notebooks.check(path) == []
+
+
+@pytest.mark.parametrize("path", [p for p in STORED if p.parent.parent.name == "chapters"])
+def test_a_reader_finds_the_headings_of_every_chapter(path):
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    lines = [line for c in cells if c["cell_type"] == "markdown" for line in c["source"]]
+    headings = [line.removeprefix("## ").strip() for line in lines if line.startswith("## ")]
+    wanted = PROJECT_ENDS if path.parent.name == "projects" else CHAPTER
+    assert [heading for heading in headings if heading in wanted] == wanted
 
 
 # --------------------------------------------------------------------------------- the normal form
