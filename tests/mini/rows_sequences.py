@@ -74,3 +74,11 @@ ATTENTION = [
 ]
 
 MODULES = [*RECURRENT, *ATTENTION]
+# in test_transformer, for they are made of modules
+ELSEWHERE = {
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+}

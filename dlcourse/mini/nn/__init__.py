@@ -71,6 +71,13 @@ from dlcourse.mini.nn.parameter import Parameter
 from dlcourse.mini.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from dlcourse.mini.nn.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 from dlcourse.mini.nn.sparse import Embedding, EmbeddingBag
+from dlcourse.mini.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "CELU",
@@ -159,6 +166,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
