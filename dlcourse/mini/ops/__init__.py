@@ -16,7 +16,9 @@ from dlcourse.mini.ops import (
     inplace,
     linalg,
     logic,
+    pieces,
     pointwise,
+    rearrange,
     reduce,
     shape,
     softmax,
@@ -56,6 +58,9 @@ FUNCTIONS = {
     **named(reduce, "sum mean var std amax amin max min argmax argmin logsumexp all any"),
     **named(softmax, "softmax log_softmax"),
     **named(shape, "reshape flatten permute transpose t squeeze unsqueeze flip split unbind"),
+    **named(rearrange, "ravel unflatten swapaxes swapdims adjoint movedim moveaxis roll fliplr"),
+    **named(rearrange, "flipud rot90 tile repeat_interleave broadcast_to as_strided kron"),
+    **named(pieces, "narrow select split_with_sizes chunk tensor_split hsplit vsplit dsplit"),
     **named(index, "gather scatter_add index_select"),
     **named(linalg, "matmul mm bmm dot outer addmm"),
 }
@@ -67,6 +72,8 @@ FREE = {
     **named(special, "polygamma"),
     **named(logic, "isin"),
     **named(shape, "cat stack"),
+    **named(pieces, "concat concatenate hstack vstack row_stack dstack column_stack block_diag"),
+    **named(pieces, "atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_shapes"),
     **named(creation, "tensor as_tensor from_numpy zeros ones empty full zeros_like ones_like"),
     **named(creation, "full_like arange linspace eye rand randn randint randperm manual_seed"),
 }
@@ -76,9 +83,12 @@ METHODS = {
     "where": choose.where_method,
     "polygamma": special.polygamma_method,
     **named(shape, "view expand sum_to_size"),
+    **named(rearrange, "view_as reshape_as expand_as repeat unfold"),
+    **named(rearrange, "squeeze_ unsqueeze_ transpose_ t_ swapaxes_ swapdims_"),
+    "split": pieces.split_method,
     **named(inplace, "fill_ zero_ copy_ uniform_ normal_ detach_ requires_grad_"),
     **named(state, "item numpy tolist to type_as float double long int bool cpu contiguous"),
-    **named(state, "size numel dim stride is_contiguous is_floating_point"),
+    **named(state, "size numel dim stride storage_offset data_ptr is_contiguous is_floating_point"),
 }
 
 # Python's own names for them.
@@ -124,7 +134,8 @@ IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
 
 PROPERTIES = {
     # NB: in torch device is an object, torch.device("cpu"), that prints so.
-    "T": shape.T_property, "mT": shape.mT, "ndim": state.dim, "device": lambda self: "cpu",
+    "T": shape.T_property, "mT": shape.mT, "H": shape.H, "mH": shape.mT,
+    "ndim": state.dim, "device": lambda self: "cpu",
     "itemsize": lambda self: self._data.itemsize, "nbytes": lambda self: self._data.nbytes,
     "_base": lambda self: None if self._view is None else self._view.base,
 }  # fmt: skip

@@ -3,7 +3,10 @@
 Where NumPy can give a view the result shares memory and version counter.
 """
 
+import operator
+
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini.ops.operation import Op, promote
 
 import numpy as np
@@ -17,13 +20,13 @@ def alias(x, array):
     return out
 
 
-def sizes(args):
-    """`f(2, 3)` and `f((2, 3))` are the same."""
-    return (
-        tuple(args[0])
-        if len(args) == 1 and not isinstance(args[0], int | np.integer)
-        else tuple(args)
-    )
+def sizes(args, keyword=None):
+    """`f(2, 3)`, `f((2, 3))` and, with the keyword that torch gives it, `f(size=(2, 3))`."""
+    if keyword is not None:
+        args = (*args, keyword)
+    if len(args) == 1 and isinstance(args[0], tuple | list):
+        args = args[0]
+    return tuple([operator.index(size) for size in args])
 
 
 def wrap_dim(dim, ndim):
@@ -206,7 +209,6 @@ class Stack(Op):
 
 def _full_shape(x, shape):
     """Check sizes and fill in one -1."""
-    shape = tuple(int(s) for s in shape)
     if shape.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
     known = int(np.prod([s for s in shape if s != -1]))
@@ -227,14 +229,19 @@ def _full_shape(x, shape):
     raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
 
 
-def reshape(input, *shape):
+def reshape(input, *args, shape=None):
     """The same elements in the same order, otherwise arranged; a view where memory allows."""
-    return View.apply(input, _full_shape(input, sizes(shape)))
+    return View.apply(input, _full_shape(input, sizes(args, shape)))
 
 
-def view(input, *shape):
+def view(input, *args, size=None):
     """`reshape` that never copies: it raises where a view is impossible."""
-    shape = _full_shape(input, sizes(shape))
+    if args and isinstance(args[0], Dtype):
+        # NB: in torch view(dtype) reads the same bytes as another type; mini has no such view.
+        raise NotImplementedError(
+            f"mini does not support view({args[0]}): view takes sizes; .to({args[0]}) converts."
+        )
+    shape = _full_shape(input, sizes(args, size))
     if not np.may_share_memory(input._data.reshape(shape), input._data) and input._data.size:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
@@ -252,9 +259,9 @@ def flatten(input, start_dim=0, end_dim=-1):
     return reshape(input, (*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :]))
 
 
-def permute(input, *dims):
+def permute(input, *args, dims=None):
     """Dimensions in the order of `dims`."""
-    dims = tuple(wrap_dim(d, input._data.ndim) for d in sizes(dims))
+    dims = tuple(wrap_dim(d, input._data.ndim) for d in sizes(args, dims))
     if len(dims) != input._data.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
@@ -287,6 +294,16 @@ def T_property(input):
     return permute(input, tuple(range(input._data.ndim))[::-1])
 
 
+def H(input):
+    """The transpose of a matrix (what is real is its own conjugate)."""
+    if input._data.ndim not in (0, 2):
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {input._data.ndim}-D "
+            "tensor."
+        )
+    return transpose(input, 0, 1) if input._data.ndim else input
+
+
 def mT(input):
     """The last two dimensions transposed."""
     if input._data.ndim < 2:
@@ -297,9 +314,9 @@ def mT(input):
     return transpose(input, -2, -1)
 
 
-def expand(input, *shape):
+def expand(input, *args, size=None):
     """A view with size-1 dimensions repeated; -1 keeps a size."""
-    shape, old = sizes(shape), input._data.shape
+    shape, old = sizes(args, size), input._data.shape
     lead = len(shape) - len(old)
     if lead < 0:
         raise RuntimeError(
@@ -318,9 +335,9 @@ def expand(input, *shape):
     return Expand.apply(input, full)
 
 
-def sum_to_size(input, *shape):
-    """Sum over the dimensions that broadcasting `shape` to this tensor would repeat."""
-    return SumTo.apply(input, sizes(shape))
+def sum_to_size(input, *args, size=None):
+    """Sum over the dimensions that broadcasting `size` to this tensor would repeat."""
+    return SumTo.apply(input, sizes(args, size))
 
 
 def squeeze(input, dim=None):
@@ -338,29 +355,50 @@ def unsqueeze(input, dim):
     return Unsqueeze.apply(input, wrap_dim(dim, input._data.ndim + 1))
 
 
-def flip(input, *dims):
+def flip(input, *args, dims=None):
     """The order along `dims` reversed (a copy, as in torch)."""
-    axes = tuple(wrap_dim(d, input._data.ndim) for d in sizes(dims))
+    axes = tuple(wrap_dim(d, input._data.ndim) for d in sizes(args, dims))
     for i, axis in enumerate(axes):
         if axis in axes[:i]:
             raise RuntimeError(f"dim {axis} appears multiple times in the list of dims")
     return Flip.apply(input, axes)
 
 
+def tensor_list(tensors, name):
+    """The tensors of `name(tensors)` as a list; anything else is refused as in torch."""
+    if not isinstance(tensors, tuple | list):
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(tensors).__name__}"
+        )
+    for i, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(tensor).__name__}"
+            )
+    return list(tensors)
+
+
 def cat(tensors, dim=0):
-    """The tensors one after another along `dim`."""
+    """The tensors one after another along `dim`; those of shape (0,) are passed over."""
+    tensors = tensor_list(tensors, "cat")
     if not tensors:
         raise ValueError("cat(): expected a non-empty list of Tensors")
-    ndim = tensors[0]._data.ndim
-    if ndim == 0:
-        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    for i, tensor in enumerate(tensors):
+        if tensor._data.ndim == 0:
+            raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
+    first = next((t for t in tensors if t._data.shape != (0,)), tensors[0])
+    ndim = first._data.ndim
     dim = wrap_dim(dim, ndim)
     for i, tensor in enumerate(tensors):
+        if tensor._data.shape == (0,) and ndim > 1:
+            tensors[i] = tensor.reshape(*first.shape[:dim], 0, *first.shape[dim + 1 :])
+            continue
         if tensor._data.ndim != ndim:
             raise RuntimeError(
                 f"Tensors must have same number of dimensions: got {ndim} and {tensor._data.ndim}"
             )
-        for d, (want, have) in enumerate(zip(tensors[0].shape, tensor.shape, strict=True)):
+        for d, (want, have) in enumerate(zip(first.shape, tensor.shape, strict=True)):
             if d != dim and want != have:
                 raise RuntimeError(
                     f"Sizes of tensors must match except in dimension {dim}. Expected size {want} "
@@ -371,6 +409,7 @@ def cat(tensors, dim=0):
 
 def stack(tensors, dim=0):
     """Tensors of one shape along a new dimension `dim`."""
+    tensors = tensor_list(tensors, "stack")
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
     for i, tensor in enumerate(tensors):
@@ -382,18 +421,25 @@ def stack(tensors, dim=0):
     return Stack.apply(wrap_dim(dim, tensors[0]._data.ndim + 1), *tensors)
 
 
+def _equal_lengths(length, step):
+    """The lengths of the pieces of `length` that are `step` long, but for the last."""
+    if step < 0:
+        raise RuntimeError(f"split expects split_size be non-negative, but got split_size={step}")
+    if step == 0 and length:
+        raise RuntimeError(
+            f"split_size can only be 0 if dimension size is 0, but got dimension size of {length}"
+        )
+    starts = range(0, max(length, 1), max(step, 1))
+    return [min(step, length - start) for start in starts]
+
+
 def split(tensor, split_size_or_sections, dim=0):
     """A tuple of views: pieces of one size (the last may be smaller), or of the sizes listed."""
     # NB: in torch the pieces of split, and of unbind, are outputs of one node; in mini slices each.
     dim = wrap_dim(dim, tensor._data.ndim)
     length = tensor._data.shape[dim]
-    if isinstance(split_size_or_sections, int):
-        step = split_size_or_sections
-        if step <= 0:
-            raise RuntimeError(
-                f"split expects split_size be non-negative, but got split_size={step}"
-            )
-        lengths = [min(step, length - start) for start in range(0, max(length, 1), step)]
+    if isinstance(split_size_or_sections, int | np.integer):
+        lengths = _equal_lengths(length, int(split_size_or_sections))
     else:
         lengths = list(split_size_or_sections)
         if sum(lengths) != length:

@@ -126,9 +126,23 @@ def dim(self):
     return self._data.ndim
 
 
-def stride(self):
-    """How many elements further the next one of each dimension lies in memory."""
-    return tuple(s // self._data.itemsize for s in self._data.strides)
+def stride(self, dim=None):
+    """How many elements further the next one of each dimension (or of one) lies in memory."""
+    strides = tuple(s // self._data.itemsize for s in self._data.strides)
+    return strides if dim is None else strides[wrap_dim(dim, self._data.ndim)]
+
+
+def storage_offset(self):
+    """How many elements into the memory that it shares its first element lies."""
+    root = self._data
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    return (data_ptr(self) - root.ctypes.data) // self._data.itemsize
+
+
+def data_ptr(self):
+    """The address of the first element: equal for tensors that start at the same memory."""
+    return self._data.ctypes.data
 
 
 def is_contiguous(self):
