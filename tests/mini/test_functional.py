@@ -13,6 +13,7 @@ import rows_convolution
 import rows_functional
 import rows_lookup
 import rows_normalization
+import rows_pooling
 import torch
 from both import agree, same_error
 from optable import T, row
@@ -25,6 +26,7 @@ FILES = (  # one or more a family; each has ROWS and ERRORS
     rows_lookup,
     rows_convolution,
     rows_normalization,
+    rows_pooling,
 )
 ELSEWHERE = {name for file in FILES for name in getattr(file, "ELSEWHERE", ())}
 ROWS = [case for file in FILES for case in file.ROWS]

@@ -13,6 +13,7 @@ import rows_convolution
 import rows_lookup
 import rows_modules
 import rows_normalization
+import rows_pooling
 import rows_sequences
 import torch
 from both import agree, same_error
@@ -25,6 +26,7 @@ FILES = (  # one or more a family; each has MODULES
     rows_convolution,
     rows_normalization,
     rows_sequences,
+    rows_pooling,
 )
 MODULES = [case for file in FILES for case in file.MODULES]
 

@@ -7,6 +7,7 @@ width, K classes.  A function is written in the file of its family and named in 
 
 from dlcourse.mini.nn.functional import (
     activation,
+    adaptive,
     affine,
     attention,
     classification,
@@ -18,10 +19,12 @@ from dlcourse.mini.nn.functional import (
     padding,
     pooling,
     regression,
+    unpooling,
 )
 
 FAMILIES = (
     activation,
+    adaptive,
     affine,
     attention,
     classification,
@@ -33,6 +36,8 @@ FAMILIES = (
     padding,
     pooling,
     regression,
+    unpooling,
+    unpooling,
 )
 
 globals().update({name: getattr(family, name) for family in FAMILIES for name in family.__all__})

@@ -1,16 +1,45 @@
-"""Pooling."""
+"""Pooling by windows, in one, two and three dimensions.
+
+One dimension is two with a height of 1.  Windows in three are windows in two, of each plane, and
+then windows along the depth: the largest of the largest, the sum of the sums.
+"""
+
+import math
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.pool import AvgPool2D, MaxPool2DWithIndices, Windows, flat_indices
 
 import numpy as np
 
-__all__ = ["adaptive_avg_pool2d", "avg_pool2d", "max_pool2d"]
+__all__ = [
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d",
+    "max_pool2d", "max_pool3d",
+]  # fmt: skip
+
+Sides = int | tuple[int, ...]
+
+
+def max_pool1d(
+    input: Tensor, kernel_size: Sides, stride: Sides | None = None, padding: Sides = 0,
+    dilation: Sides = 1, ceil_mode: bool = False, return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
+    """The largest element of each window, (B, C, T) or (C, T) to (..., T'); see `max_pool2d`."""
+    if input.ndim not in (2, 3):
+        raise RuntimeError(
+            "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for "
+            f"input, but got:{list(input.shape)}"
+        )
+    window = _in_row(kernel_size, stride, padding)
+    out, where = max_pool2d(
+        input.unsqueeze(-2), *window, (1, *_sides(1, dilation)), ceil_mode, return_indices=True
+    )
+    return (out.squeeze(-2), where.squeeze(-2)) if return_indices else out.squeeze(-2)
 
 
 def max_pool2d(
-    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
-):
+    input: Tensor, kernel_size: Sides, stride: Sides | None = None, padding: Sides = 0,
+    dilation: Sides = 1, ceil_mode: bool = False, return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """The largest element of each window, (B, C, H, W) or (C, H, W) to (..., H', W').
 
     `stride` is the kernel's size unless stated; the padding counts as minus infinity.  With
@@ -21,10 +50,45 @@ def max_pool2d(
     return (out, flat_indices(which, windows, input.shape)) if return_indices else out
 
 
+def max_pool3d(
+    input: Tensor, kernel_size: Sides, stride: Sides | None = None, padding: Sides = 0,
+    dilation: Sides = 1, ceil_mode: bool = False, return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
+    """The largest element of each window, (B, C, D, H, W) or (C, D, H, W) to (..., D', H', W').
+
+    With `return_indices` also where each stands, as (depth * H + row) * W + column.
+    """
+    deep, flat = _depth_and_plane(input, kernel_size, stride, padding, dilation)
+    planes = input.reshape(-1, *input.shape[-3:])  # (B * C, D, H, W)
+    out, in_plane = max_pool2d(planes, *flat, ceil_mode, return_indices=True)
+    columns = out.flatten(2)  # (B * C, D, H' * W')
+    best, where = max_pool2d(columns, *deep, ceil_mode, return_indices=True)
+    shape = *input.shape[:-3], best.shape[1], *out.shape[2:]
+    if not return_indices:
+        return best.reshape(shape)
+    depth = where // columns.shape[2]
+    where = depth * math.prod(input.shape[-2:]) + in_plane.flatten(2).gather(1, depth)
+    return best.reshape(shape), where.reshape(shape)
+
+
+def avg_pool1d(
+    input: Tensor, kernel_size: Sides, stride: Sides | None = None, padding: Sides = 0,
+    ceil_mode: bool = False, count_include_pad: bool = True,
+) -> Tensor:  # fmt: skip
+    """The mean of each window, (B, C, T) or (C, T) to (..., T'); see `avg_pool2d`."""
+    if input.ndim not in (2, 3):
+        raise RuntimeError(
+            f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 "
+            "'self' (while checking arguments for avg_pool1d)"
+        )
+    window = _in_row(kernel_size, stride, padding)
+    return avg_pool2d(input.unsqueeze(-2), *window, ceil_mode, count_include_pad).squeeze(-2)
+
+
 def avg_pool2d(
-    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-    divisor_override=None,
-):  # fmt: skip
+    input: Tensor, kernel_size: Sides, stride: Sides | None = None, padding: Sides = 0,
+    ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Tensor:  # fmt: skip
     """The mean of each window, (B, C, H, W) or (C, H, W) to (..., H', W').
 
     The padding's zeros count unless `count_include_pad` is off; `divisor_override` replaces the
@@ -37,15 +101,109 @@ def avg_pool2d(
     return AvgPool2D.apply(input, windows, divisor)
 
 
+def avg_pool3d(
+    input: Tensor, kernel_size: Sides, stride: Sides | None = None, padding: Sides = 0,
+    ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Tensor:  # fmt: skip
+    """The mean of each window, (B, C, D, H, W) or (C, D, H, W); see `avg_pool2d`."""
+    if divisor_override == 0:
+        raise RuntimeError("divisor must be not zero")
+    deep, flat = _depth_and_plane(input, kernel_size, stride, padding, 1)
+    planes = input.reshape(-1, *input.shape[-3:])  # (B * C, D, H, W)
+    in_plane = _windows(planes, *flat, ceil_mode)
+    columns = AvgPool2D.apply(planes, in_plane, 1).flatten(2)  # (B * C, D, H' * W'), sums
+    along = _windows(columns, *deep, ceil_mode)
+    out = AvgPool2D.apply(columns, along, 1).reshape(
+        *input.shape[:-3], along.out_size[0], *in_plane.out_size
+    )
+    if divisor_override:
+        return out / divisor_override
+    depth, height, width = input.shape[-3:]
+    counts = _counts(in_plane, (height, width), count_include_pad)  # (H', W')
+    depths = _counts_along(along, 0, depth, count_include_pad)  # (D',)
+    counts = np.multiply.outer(depths, counts).astype(out.dtype.numpy)
+    return out / Tensor(counts)
+
+
 def _counts(windows, size, count_include_pad):
     """How many elements each window has, (H', W'); beyond the padding there are none."""
-    counts = []
-    for dim in (0, 1):
-        start = np.arange(windows.out_size[dim]) * windows.stride[dim] - windows.padding[dim][0]
-        pad = windows.asked[dim] if count_include_pad else 0
-        end = np.minimum(start + windows.kernel[dim], size[dim] + pad)
-        counts.append(end - np.maximum(start, -pad))
-    return np.multiply.outer(*counts)
+    sides = [_counts_along(windows, dim, size[dim], count_include_pad) for dim in (0, 1)]
+    return np.multiply.outer(*sides)
+
+
+def _counts_along(windows, dim, size, count_include_pad):
+    start = np.arange(windows.out_size[dim]) * windows.stride[dim] - windows.padding[dim][0]
+    pad = windows.asked[dim] if count_include_pad else 0
+    end = np.minimum(start + windows.kernel[dim], size + pad)
+    return end - np.maximum(start, -pad)
+
+
+# -- the p-norm ------------------------------------------------------------------------------------
+
+
+def lp_pool1d(
+    input: Tensor, norm_type: float, kernel_size: Sides, stride: Sides | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:  # fmt: skip
+    """(the sum of input^p over each window)^(1 / p), (B, C, T) or (C, T) to (..., T')."""
+    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(
+    input: Tensor, norm_type: float, kernel_size: Sides, stride: Sides | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:  # fmt: skip
+    """(the sum of input^p over each window)^(1 / p), (B, C, H, W) or (C, H, W)."""
+    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(
+    input: Tensor, norm_type: float, kernel_size: Sides, stride: Sides | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:  # fmt: skip
+    """(the sum of input^p over each window)^(1 / p), (B, C, D, H, W) or (C, D, H, W)."""
+    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def _lp_pool(n, input, norm_type, kernel_size, stride, ceil_mode):
+    largest = (max_pool1d, max_pool2d, max_pool3d)[n - 1]
+    if norm_type == math.inf:
+        return largest(input.abs(), kernel_size, stride, 0, 1, ceil_mode)
+    if norm_type == -math.inf:
+        return -largest(-input.abs(), kernel_size, stride, 0, 1, ceil_mode)
+    mean = (avg_pool1d, avg_pool2d, avg_pool3d)[n - 1]
+    out = mean(input**norm_type, kernel_size, stride, 0, ceil_mode)
+    count = math.prod(_sides(n, kernel_size))
+    # A negative sum, of an odd p, has no root: NaN.
+    return (out.sign() * out.abs().relu() * count) ** (1 / norm_type)
+
+
+# -- windows ---------------------------------------------------------------------------------------
+
+
+def _sides(n, value):
+    """One number for each of n sides."""
+    sides = (value,) * n if isinstance(value, int) else tuple(value)
+    sides = sides * n if len(sides) == 1 else sides
+    if len(sides) != n:
+        raise RuntimeError(f"expected one number or {n}, got {sides}")
+    return sides
+
+
+def _in_row(kernel_size, stride, padding):
+    """A window of one dimension as one of two."""
+    stride = kernel_size if stride is None else stride
+    return (1, *_sides(1, kernel_size)), (1, *_sides(1, stride)), (0, *_sides(1, padding))
+
+
+def _depth_and_plane(input, kernel_size, stride, padding, dilation):
+    """A window of three dimensions as one along the depth, of columns, and one of planes."""
+    if input.ndim not in (4, 5):
+        raise RuntimeError("non-empty 4D or 5D (batch mode) tensor expected for input")
+    stride = kernel_size if stride is None else stride
+    sides = [_sides(3, value) for value in (kernel_size, stride, padding, dilation)]
+    deep = [(side[0], usual) for side, usual in zip(sides, (1, 1, 0, 1), strict=True)]
+    return deep, [side[1:] for side in sides]
 
 
 def _windows(input, kernel_size, stride, padding, dilation, ceil_mode):
@@ -54,8 +212,8 @@ def _windows(input, kernel_size, stride, padding, dilation, ceil_mode):
         raise RuntimeError("non-empty 3D or 4D (batch mode) tensor expected for input")
     if not input.dtype.is_floating_point:
         raise RuntimeError(f"mini pools floating point tensors alone, got {input.dtype}")
-    kernel, dilation, asked = _pair(kernel_size), _pair(dilation), _pair(padding)
-    stride = kernel if stride is None else _pair(stride)
+    kernel, dilation, asked = _sides(2, kernel_size), _sides(2, dilation), _sides(2, padding)
+    stride = kernel if stride is None else _sides(2, stride)
     if min(stride) < 1:
         raise RuntimeError("stride should not be zero")
     out_size, pads = [], []
@@ -81,35 +239,3 @@ def _windows(input, kernel_size, stride, padding, dilation, ceil_mode):
             "Output size is too small"
         )
     return Windows(kernel, tuple(out_size), stride, dilation, tuple(pads), asked)
-
-
-def _pair(value):
-    return (value, value) if isinstance(value, int) else tuple(value)
-
-
-def adaptive_avg_pool2d(input, output_size):
-    """Means over H' x W' windows that cover the images evenly; None keeps a side.
-
-    Window i of n covers elements floor(i * H / n) to ceil((i + 1) * H / n).  The mean over rows and
-    columns is a product with a matrix from the left and one from the right.
-    """
-    if input.ndim not in (3, 4):
-        raise RuntimeError(
-            f"adaptive_avg_pool2d(): Expected 3D or 4D tensor, but got {list(input.shape)}"
-        )
-    # NB: in torch this is one node, AdaptiveAvgPool2DBackward0, unless the size is 1.
-    if _pair(output_size) == (1, 1):
-        return input.mean((-2, -1), keepdim=True)
-    sides = zip(input.shape[-2:], _pair(output_size), strict=True)
-    rows, columns = [_averages(n, m, input.dtype) for n, m in sides]
-    return rows @ input @ columns.t()
-
-
-def _averages(size, count, dtype):
-    """The matrix (count, size) whose rows are the windows' means."""
-    count = size if count is None else count
-    out = np.zeros((count, size), dtype.numpy)
-    for i in range(count):
-        window = slice(i * size // count, -(-(i + 1) * size // count))
-        out[i, window] = 1 / (window.stop - window.start)
-    return Tensor(out)
