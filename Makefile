@@ -19,15 +19,15 @@ BIN := $(VENV)/bin
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip
 WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dlcourse/wheels
 HTML := _build/html
-# JupyterLab asks nobody about news and updates.
-QUIET = --LabApp.news_url=None \
-    --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate
+# JupyterLab asks nobody about news and updates, nor the reader whether it may.
+LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
+QUIET := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
 SHARED = --dist loadfile -n $(JOBS)
 
 # A GPU must not change what a notebook prints.
 test unit nb notebooks lab: export CUDA_VISIBLE_DEVICES =
 # Threads that wait for others leave the cores to them: two notebooks share two cores.
-test unit nb notebooks: export OMP_WAIT_POLICY = PASSIVE
+test unit nb notebooks lab: export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -48,7 +48,8 @@ serve: book ## build the site and serve it on this machine only, on a free port 
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
 
 lab: $(VENV)/.all ## open the notebooks in JupyterLab
-	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/chapters $(QUIET)
+	@mkdir -p $(LAB_SETTINGS) && echo '$(QUIET)' > $(LAB_SETTINGS)/overrides.json
+	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/chapters
 
 doctor: $(VENV)/.all ## say what is installed, what is missing and how to mend it
 	$(BIN)/python -m dlcourse doctor
