@@ -58,6 +58,7 @@ MODULES = [
     ("BatchNorm2d", (3,), {"track_running_stats": False}, [IMAGES]),
     ("Sequential", (), {}, [X]),
     ("ModuleList", (), {}, None),
+    ("ModuleDict", (), {}, None),
     ("L1Loss", (), {}, [X, floats(5, 4)]),
     ("MSELoss", (), {"reduction": "sum"}, [X, floats(5, 4)]),
     ("MSELoss", (), {}, [X, floats(5, 4)]),

@@ -33,7 +33,13 @@ from dlcourse.mini.nn.activation import (
 )
 from dlcourse.mini.nn.attention import MultiheadAttention
 from dlcourse.mini.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from dlcourse.mini.nn.container import ModuleList, Sequential
+from dlcourse.mini.nn.container import (
+    ModuleDict,
+    ModuleList,
+    ParameterDict,
+    ParameterList,
+    Sequential,
+)
 from dlcourse.mini.nn.conv import (
     Conv1d,
     Conv2d,
@@ -67,7 +73,7 @@ from dlcourse.mini.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from dlcourse.mini.nn.parameter import Parameter
+from dlcourse.mini.nn.parameter import Buffer, Parameter
 from dlcourse.mini.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -121,6 +127,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "Buffer",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -169,12 +176,15 @@ __all__ = [
     "MaxUnpool3d",
     "Mish",
     "Module",
+    "ModuleDict",
     "ModuleList",
     "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "RMSNorm",
     "RNNBase",
     "RNNCell",

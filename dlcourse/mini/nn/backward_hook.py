@@ -25,6 +25,7 @@ class BackwardWatch:
 
     def __init__(self, module):
         self.module, self.hooks = module, tuple(module._backward_hooks.values())
+        self.pre_hooks = tuple(module._backward_pre_hooks.values())
         self.count, self.where, self.grad_outputs = 0, [], None
 
     def inputs(self, args):
@@ -42,9 +43,15 @@ class BackwardWatch:
 
     def exit(self, grads):
         """The gradients of the results are complete: keep them for the entrance."""
-        self.grad_outputs = _spread(grads, self.out_where, self.out_count)
+        grads = _spread(grads, self.out_where, self.out_count)
+        for hook in self.pre_hooks:
+            new = hook(self.module, grads)
+            if new is not None:
+                grads = new if isinstance(new, tuple) else (new,)
+        self.grad_outputs = grads
         if not self.where:  # no input requires a gradient: there will be no entrance
             self.run((None,) * self.count)
+        return tuple([grads[i] for i in self.out_where]) if self.pre_hooks else None
 
     def entrance(self, grad_inputs, _):
         """The gradients of the arguments are complete: run the hooks."""

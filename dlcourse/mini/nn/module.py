@@ -1,13 +1,14 @@
 """Module: parameters, buffers and submodules under names, and what one does to all of them."""
 
+from types import MappingProxyType
 from typing import NamedTuple
 
-from dlcourse.mini._core import RemovableHandle, Tensor
+from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini._dtype import float16, float32, float64
 from dlcourse.mini._grad_mode import no_grad
-from dlcourse.mini.nn.backward_hook import BackwardWatch
-from dlcourse.mini.nn.parameter import Parameter
+from dlcourse.mini.nn.hooked import Hooked
+from dlcourse.mini.nn.parameter import Buffer, Parameter
 from dlcourse.mini.ops.creation import require_cpu
 
 import numpy as np
@@ -25,7 +26,7 @@ class Keys(NamedTuple):
         return f"Keys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
-class Module:
+class Module(Hooked):
     """The base of all layers and models.
 
     A subclass calls `super().__init__()`, assigns its
@@ -35,13 +36,14 @@ class Module:
     """
 
     # NB: in torch _parameters, _buffers and _modules hold the values; in mini they are ordinary
-    # attributes, and _kinds remembers which names are registered as what.
+    # attributes, _kinds remembers which names are registered as what, and those three are views
+    # that cannot be written to.
 
     def __init__(self):
         object.__setattr__(self, "_kinds", {})
         self.training = True
         self._transient = set()  # buffers that state_dict leaves out
-        self._forward_pre_hooks, self._forward_hooks, self._backward_hooks = {}, {}, {}
+        self._start_hooks()
 
     def forward(self, *args):
         raise NotImplementedError(
@@ -49,29 +51,25 @@ class Module:
         )
 
     def __call__(self, *args, **kwargs):
-        if not (self._forward_pre_hooks or self._forward_hooks or self._backward_hooks):
-            return self.forward(*args, **kwargs)
-        for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
-            new = hook(self, args, kwargs) if with_kwargs else hook(self, args)
-            if new is not None and with_kwargs:
-                args, kwargs = new
-            elif new is not None:
-                args = new if isinstance(new, tuple) else (new,)
-        watch = BackwardWatch(self) if self._backward_hooks else None
-        out = self.forward(*(watch.inputs(args) if watch else args), **kwargs)
-        for hook, with_kwargs in tuple(self._forward_hooks.values()):
-            new = hook(self, args, kwargs, out) if with_kwargs else hook(self, args, out)
-            out = out if new is None else new
-        return watch.outputs(out) if watch else out
+        if (
+            self._forward_pre_hooks
+            or self._forward_hooks
+            or self._backward_hooks
+            or self._backward_pre_hooks
+        ):
+            return self._call_with_hooks(args, kwargs)
+        return self.forward(*args, **kwargs)
 
     # -- registration ------------------------------------------------------------------------------
 
     def __setattr__(self, name, value):
         kind = _kind_of(value)
         kinds = vars(self).get("_kinds")
+        if kind == "buffer" and kinds is not None:
+            return self.register_buffer(name, value, value.persistent)
         if kinds is None:
             if kind is not None:
-                what = "parameters" if kind == "parameter" else "module"
+                what = {"parameter": "parameters"}.get(kind, kind)
                 raise AttributeError(f"cannot assign {what} before Module.__init__() call")
             return object.__setattr__(self, name, value)
         registered = kinds.get(name)
@@ -136,6 +134,18 @@ class Module:
 
     def _own(self, kind):
         return [(n, getattr(self, n)) for n, k in self._kinds.items() if k == kind]
+
+    @property
+    def _parameters(self):
+        return MappingProxyType(dict(self._own("parameter")))
+
+    @property
+    def _buffers(self):
+        return MappingProxyType(dict(self._own("buffer")))
+
+    @property
+    def _modules(self):
+        return MappingProxyType(dict(self._own("module")))
 
     def named_children(self):
         """(name, module) of the direct submodules."""
@@ -202,6 +212,35 @@ class Module:
             module = getattr(module, name)
         return module
 
+    def set_submodule(self, target, module, strict=False):
+        """Put `module` where the dotted name `target` says; with `strict` one must be there."""
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict and not hasattr(parent, name):
+            raise AttributeError(f"{type(parent).__name__} has no attribute `{name}`")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        setattr(parent, name, module)
+
+    def get_parameter(self, target):
+        """The Parameter with a dotted name such as "encoder.0.weight"."""
+        return self._get(target, "parameter", "an nn.Parameter")
+
+    def get_buffer(self, target):
+        """The buffer with a dotted name such as "norm.running_mean"."""
+        return self._get(target, "buffer", "a buffer")
+
+    def _get(self, target, kind, wanted):
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if not hasattr(module, name):
+            raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
+        if module._kinds.get(name) != kind:
+            raise AttributeError(f"`{name}` is not {wanted}")
+        return getattr(module, name)
+
     # -- what one does to all of it ----------------------------------------------------------------
 
     def apply(self, fn):
@@ -233,8 +272,10 @@ class Module:
         """Forget the gradients of all parameters, or fill them with zeros."""
         zero_grad(self.parameters(), set_to_none)
 
-    def to(self, *args, dtype=None, device=None):
+    def to(self, *args, dtype=None, device=None, non_blocking=False):
         """`to(dtype)`, `to("cpu")`, `to(tensor)`: convert all floating point state, in place."""
+        if args and isinstance(args[-1], bool):
+            args = args[:-1]  # non_blocking: on the CPU there is nothing to wait for
         for arg in args:
             if isinstance(arg, Dtype | Tensor):
                 dtype = arg if isinstance(arg, Dtype) else arg.dtype
@@ -265,18 +306,27 @@ class Module:
         """All floating point state to float16."""
         return self.to(float16)
 
+    def type(self, dst_type):
+        """All floating point state to that dtype."""
+        return self.to(dst_type)
+
     def cpu(self):
         """Itself: mini knows no other device."""
         return self
 
     # -- state -------------------------------------------------------------------------------------
 
-    def _state(self, prefix=""):
-        """(dotted name, tensor) of all that belongs into a checkpoint, as torch orders it."""
+    def _own_state(self):
+        """(name, tensor) of what of this module itself belongs into a checkpoint."""
         for kind in ("parameter", "buffer"):
             for name, tensor in self._own(kind):
                 if tensor is not None and name not in self._transient:
-                    yield prefix + name, tensor
+                    yield name, tensor
+
+    def _state(self, prefix=""):
+        """(dotted name, tensor) of all that belongs into a checkpoint, as torch orders it."""
+        for name, tensor in self._own_state():
+            yield prefix + name, tensor
         for name, module in self._own("module"):
             if module is not None:
                 yield from module._state(f"{prefix}{name}.")
@@ -284,22 +334,30 @@ class Module:
     def state_dict(self, *, destination=None, prefix="", keep_vars=False):
         """{dotted name: tensor} of parameters and buffers; the memory is shared."""
         out = {} if destination is None else destination
-        out.update((n, t if keep_vars else t.detach()) for n, t in self._state(prefix))
+        for hook in self._state_dict_pre_hooks.values():
+            hook(self, prefix, keep_vars)
+        for name, tensor in self._own_state():
+            out[prefix + name] = tensor if keep_vars else tensor.detach()
+        for name, module in self._own("module"):
+            if module is not None:
+                module.state_dict(destination=out, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        for hook in self._state_dict_hooks.values():
+            if hook(self, out, prefix, {}) is not None:
+                raise RuntimeError("state_dict post-hook must return None")
         return out
 
     def load_state_dict(self, state_dict, strict=True, assign=False):
         """Copy the values of `state_dict` (tensors or arrays) into this module's tensors.
 
         Everything is checked before anything is written.  With `strict=False` names may be missing
-        or unexpected; shapes must match in any case.
+        or unexpected; shapes must match in any case.  With `assign` the tensors of `state_dict`
+        take the place of this module's, with their dtype and memory.
         """
-        if assign:
-            raise NotImplementedError("mini's load_state_dict copies: assign=True is not supported")
         # NB: in torch what fits is written even when an error is raised for the rest.
-        own = dict(self._state())
+        own, errors, values = dict(self._state()), [], {}
+        state_dict = self._before_loading(state_dict, strict, errors)
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
-        errors, values = [], {}
         if strict and missing:
             errors.append(f"Missing key(s) in state_dict: {_quoted(missing)}. ")
         if strict and unexpected:
@@ -323,33 +381,36 @@ class Module:
             )
         with no_grad():
             for name, value in values.items():
-                own[name].copy_(value)
-        return Keys(missing, unexpected)
+                if assign:
+                    self._assign(name, value, own[name])
+                else:
+                    own[name].copy_(value)
+        keys = Keys(missing, unexpected)
+        for module in self.modules():
+            for hook in module._load_state_dict_post_hooks.values():
+                hook(module, keys)
+        return keys
 
-    # -- hooks -------------------------------------------------------------------------------------
+    def _before_loading(self, state_dict, strict, errors):
+        """Let the hooks change a copy of the state_dict."""
+        state_dict = dict(state_dict)
+        for path, module in self.named_modules():
+            prefix = path + "." if path else ""
+            for hook in module._load_state_dict_pre_hooks.values():
+                hook(module, state_dict, prefix, {}, strict, [], [], errors)
+        return state_dict
 
-    def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
-        """`hook(module, args)` runs before forward; what it returns (not None) replaces args."""
-        _no_prepend(prepend)
-        return RemovableHandle(self._forward_pre_hooks, (hook, with_kwargs))
-
-    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
-        """`hook(module, args, output)` runs after forward; what it returns replaces the output."""
-        _no_prepend(prepend)
-        if always_call:
-            raise NotImplementedError("mini does not support always_call=True")
-        return RemovableHandle(self._forward_hooks, (hook, with_kwargs))
-
-    def register_full_backward_hook(self, hook, prepend=False):
-        """`hook(module, grad_input, grad_output)` runs when both are known.
-
-        Both are tuples, with None where no gradient is needed.  What it returns (not None)
-        replaces grad_input.
-        """
-        _no_prepend(prepend)
-        return RemovableHandle(self._backward_hooks, hook)
+    def _assign(self, target, value, old):
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if isinstance(old, Parameter) and not isinstance(value, Parameter):
+            value = Parameter(value, old.requires_grad)
+        object.__setattr__(module, name, value)
 
     # -- printing ----------------------------------------------------------------------------------
+
+    def _get_name(self):
+        return type(self).__name__
 
     def extra_repr(self):
         """What stands between the parentheses in `repr`, if there are no submodules."""
@@ -363,10 +424,10 @@ class Module:
             for name, module in self._own("module")
         ]
         if len(lines) == 1 and not children:
-            return f"{type(self).__name__}({extra})"
+            return f"{self._get_name()}({extra})"
         lines += children
         inside = "\n  " + "\n  ".join(lines) + "\n" if lines else ""
-        return f"{type(self).__name__}({inside})"
+        return f"{self._get_name()}({inside})"
 
 
 # -- helpers ---------------------------------------------------------------------------------------
@@ -381,6 +442,8 @@ _NAMES = {
 def _kind_of(value):
     if isinstance(value, Parameter):
         return "parameter"
+    if isinstance(value, Buffer):
+        return "buffer"
     return "module" if isinstance(value, Module) else None
 
 
@@ -401,11 +464,6 @@ def _as_tensor(value):
     if isinstance(value, Tensor):
         return value
     return Tensor(np.asarray(value)) if hasattr(value, "__array__") else None
-
-
-def _no_prepend(prepend):
-    if prepend:
-        raise NotImplementedError("mini calls hooks in the order of registration: no prepend=True")
 
 
 def zero_grad(parameters, set_to_none):

@@ -23,3 +23,19 @@ class Parameter(Tensor):
 
     def __repr__(self):
         return "Parameter containing:\n" + tensor_repr(self)
+
+
+class Buffer(Tensor):
+    """`data` as a tensor that a module registers as a buffer when it is assigned.
+
+    Only a `persistent` one belongs to the state_dict.
+    """
+
+    def __init__(self, data=None, *, persistent=True):
+        super().__init__(np.empty(0, np.float32) if data is None else data._data)
+        self.persistent = persistent
+
+    def __deepcopy__(self, memo):
+        out = Buffer(Tensor(self._data.copy()), persistent=self.persistent)
+        memo[id(self)] = out
+        return out

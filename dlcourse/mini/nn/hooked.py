@@ -1,0 +1,101 @@
+"""The hooks of Module: functions that run before and after forward, backward and its state."""
+
+from dlcourse.mini._core import RemovableHandle
+from dlcourse.mini.nn.backward_hook import BackwardWatch
+
+
+class Hooked:
+    """Registers hooks, and runs those of forward and backward around a call."""
+
+    def _start_hooks(self):
+        self._forward_pre_hooks, self._forward_hooks = {}, {}
+        self._backward_pre_hooks, self._backward_hooks = {}, {}
+        self._state_dict_pre_hooks, self._state_dict_hooks = {}, {}
+        self._load_state_dict_pre_hooks, self._load_state_dict_post_hooks = {}, {}
+
+    # -- registration ------------------------------------------------------------------------------
+
+    def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
+        """`hook(module, args)` runs before forward; what it returns (not None) replaces args."""
+        return _added(self._forward_pre_hooks, (hook, with_kwargs), prepend)
+
+    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
+        """`hook(module, args, output)` runs after forward; what it returns replaces the output.
+
+        With `always_call` it runs even when forward or another hook raised; output is then None.
+        """
+        return _added(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
+
+    def register_full_backward_hook(self, hook, prepend=False):
+        """`hook(module, grad_input, grad_output)` runs when both are known.
+
+        Both are tuples, with None where no gradient is needed.  What it returns (not None)
+        replaces grad_input.
+        """
+        return _added(self._backward_hooks, hook, prepend)
+
+    def register_full_backward_pre_hook(self, hook, prepend=False):
+        """`hook(module, grad_output)` runs before the module's backward; it may replace them."""
+        return _added(self._backward_pre_hooks, hook, prepend)
+
+    def register_state_dict_pre_hook(self, hook):
+        """`hook(module, prefix, keep_vars)` runs before `state_dict` collects the tensors."""
+        return _added(self._state_dict_pre_hooks, hook)
+
+    def register_state_dict_post_hook(self, hook):
+        """`hook(module, state_dict, prefix, local_metadata)` may change the state_dict in place."""
+        return _added(self._state_dict_hooks, hook)
+
+    def register_load_state_dict_pre_hook(self, hook):
+        """`hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+        error_msgs)` runs before loading and may change the state_dict in place."""
+        return _added(self._load_state_dict_pre_hooks, hook)
+
+    def register_load_state_dict_post_hook(self, hook):
+        """`hook(module, incompatible_keys)` runs after loading and may change the keys in place."""
+        return _added(self._load_state_dict_post_hooks, hook)
+
+    # -- a call ------------------------------------------------------------------------------------
+
+    def _call_with_hooks(self, args, kwargs):
+        called = set()
+        try:
+            return self._call_each_hook(args, kwargs, called)
+        except Exception:
+            for key, (hook, with_kwargs, always_call) in tuple(self._forward_hooks.items()):
+                if always_call and key not in called:
+                    _run_forward_hook(hook, with_kwargs, self, args, kwargs, None)
+            raise
+
+    def _call_each_hook(self, args, kwargs, called):
+        for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
+            new = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+            if new is not None and with_kwargs:
+                args, kwargs = new
+            elif new is not None:
+                args = new if isinstance(new, tuple) else (new,)
+        watch = None
+        if self._backward_hooks or self._backward_pre_hooks:
+            watch = BackwardWatch(self)
+            args = watch.inputs(args)
+        out = self.forward(*args, **kwargs)
+        for key, (hook, with_kwargs, _) in tuple(self._forward_hooks.items()):
+            called.add(key)
+            new = _run_forward_hook(hook, with_kwargs, self, args, kwargs, out)
+            out = out if new is None else new
+        return watch.outputs(out) if watch else out
+
+
+def _run_forward_hook(hook, with_kwargs, module, args, kwargs, out):
+    return hook(module, args, kwargs, out) if with_kwargs else hook(module, args, out)
+
+
+def _added(hooks, hook, prepend=False):
+    """The handle of a hook that now stands last among `hooks`, or first."""
+    before = list(hooks.items())
+    handle = RemovableHandle(hooks, hook)
+    if prepend:
+        for key, other in before:  # taken out and put back, they stand behind it
+            del hooks[key]
+            hooks[key] = other
+    return handle
