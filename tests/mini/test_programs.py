@@ -1,6 +1,14 @@
 """Ordinary torch programs run on mini when only their imports change, and give torch's losses."""
 
+import re
+import sys
+import types
+from pathlib import Path
+
+from dlcourse import mini
+
 import pytest
+import torch
 
 TORCH = """
 import torch
@@ -128,3 +136,57 @@ def test_program_gives_torchs_losses(program):
     ours, theirs = losses(MINI, program), losses(TORCH, program)
     assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12)
     assert theirs[-1] != theirs[0]
+
+
+# -- programs as files -----------------------------------------------------------------------------
+
+PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.py"))
+# What a reader changes in a program of torch.
+IMPORTS = (
+    (r"^import torch\.nn\.functional as F$", "from dlcourse.mini.nn import functional as F"),
+    (r"^import torch\.(\S+) as (\w+)$", r"import dlcourse.mini.\1 as \2"),
+    (r"^import torch$", "import dlcourse.mini as torch"),
+    (r"^from torch(\S*) import", r"from dlcourse.mini\1 import"),
+)
+
+
+def module(path, framework):
+    """The program as a module of that framework."""
+    source = path.read_text()
+    for pattern, instead in IMPORTS if framework is mini else ():
+        source = re.sub(pattern, instead, source, flags=re.MULTILINE)
+    out = types.ModuleType(f"{path.stem}_of_{framework.__name__.replace('.', '_')}")
+    sys.modules[out.__name__] = out  # dataclasses look there
+    exec(compile(source, str(path), "exec"), vars(out))
+    return out
+
+
+@pytest.fixture
+def _double():
+    kept = [(f, f.get_default_dtype()) for f in (mini, torch)]
+    for f, _ in kept:
+        f.set_default_dtype(f.float64)
+    yield
+    for f, dtype in kept:
+        f.set_default_dtype(dtype)
+
+
+@pytest.mark.usefixtures("_double")
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+@pytest.mark.parametrize("path", PROGRAMS, ids=[p.stem for p in PROGRAMS])
+def test_program_of_a_file_gives_torchs_losses(path):
+    """From torch's first weights; each file has make_model() and main(model) -> numbers."""
+    ours, theirs = module(path, mini), module(path, torch)
+    model = theirs.make_model()
+    twin = ours.make_model()
+    twin.load_state_dict(model.state_dict())
+    wanted = theirs.main(model)
+    assert ours.main(twin) == pytest.approx(wanted, rel=1e-7, abs=1e-9)
+    assert len(set(wanted)) > 3
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=[p.stem for p in PROGRAMS])
+def test_nothing_of_torch_is_left(path):
+    program = module(path, mini)
+    named = [v for v in vars(program).values() if getattr(v, "__name__", "").startswith("torch")]
+    assert named == []
