@@ -22,6 +22,7 @@ from rows import (
     reduction,
     row,
 )
+from rows_index import INDEX_ERRORS, INDEX_ROWS
 from rows_shape import SHAPE_ERRORS, SHAPE_ROWS
 
 __all__ = ["ERRORS", "FRAMEWORKS", "ROWS", "call"]
@@ -435,6 +436,7 @@ ROWS = [
     *[row(n, B((3,)), B((3,)), _forms=METHOD) for n in ("__and__", "__or__", "__xor__")],
     *[row(f"__{n}__", X, 0.5, _forms=METHOD) for n in ("eq", "ne", "lt", "le", "gt", "ge")],
     *SHAPE_ROWS,
+    *INDEX_ROWS,
 ]
 ROWS += rows_pointwise.ROWS
 
@@ -575,5 +577,6 @@ ERRORS = [
     row("__getitem__", X, [7], _forms=METHOD),
     row("__getitem__", X, "a", _forms=METHOD, _sentence=False),
     *SHAPE_ERRORS,
+    *INDEX_ERRORS,
 ]
 ERRORS += rows_pointwise.ERRORS

@@ -34,7 +34,22 @@ def strided(f):
     return windows, a.grad, plain, a.detach().as_strided(size=(2, 2), stride=(0, 3))
 
 
+def written_by_mixed_indices(f):
+    """An integer beside arrays: the value broadcasts to what x[index] would be."""
+    a, v = leaf(f, 2, 3, 5), leaf(f, 3, 2)
+    x, plain, mask = a * 1, f.zeros(2, 3, 4), f.tensor([True, False, True])
+    x[0, :, [1, 2]] = v * 2
+    x[1, mask] = 7
+    x[..., f.tensor(4)] += v[:, 0]
+    plain[1, :, [0, 3]] = f.ones(3, 2)
+    plain[f.tensor(0)].fill_(2)
+    plain[:, mask, 1] = -1
+    (x * x).sum().backward()
+    return x, a.grad, v.grad, plain, plain._version
+
+
 PROGRAMS = {
+    "mixed indices": written_by_mixed_indices,
     "squeeze_": reshaped_in_place("squeeze_"),
     "unsqueeze_": reshaped_in_place("unsqueeze_", -1),
     "transpose_": reshaped_in_place("transpose_", 0, 1),

@@ -20,8 +20,10 @@ from dlcourse.mini.ops import (
     pointwise,
     rearrange,
     reduce,
+    scatter,
     shape,
     softmax,
+    sorting,
     special,
     state,
 )
@@ -62,6 +64,9 @@ FUNCTIONS = {
     **named(rearrange, "flipud rot90 tile repeat_interleave broadcast_to as_strided kron"),
     **named(pieces, "narrow select split_with_sizes chunk tensor_split hsplit vsplit dsplit"),
     **named(index, "gather scatter_add index_select"),
+    **named(scatter, "scatter scatter_reduce index_add index_copy index_fill index_put put take"),
+    **named(scatter, "take_along_dim masked_select masked_scatter"),
+    **named(sorting, "sort argsort msort topk kthvalue nonzero argwhere"),
     **named(linalg, "matmul mm bmm dot outer addmm"),
 }
 
@@ -125,7 +130,8 @@ IN_PLACE = words("""
     arctan2 hypot fmod copysign xlogy ldexp heaviside lerp addcmul addcdiv eq ne lt le gt ge
     not_equal less less_equal greater greater_equal logical_not logical_and logical_or
     logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor bitwise_left_shift
-    bitwise_right_shift gcd lcm scatter_add
+    bitwise_right_shift gcd lcm scatter_add scatter scatter_reduce index_add index_copy
+    index_fill index_put put masked_scatter
 """)
 IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
                       "__itruediv__": "div", "__ipow__": "pow", "__ifloordiv__": "floor_divide",

@@ -1,7 +1,10 @@
 """Indexing with gradients: x[...], gather, scatter_add, index_select."""
 
+import operator
+
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.inplace import write
+from dlcourse.mini._grad_mode import grad_mode
+from dlcourse.mini.ops.inplace import note_write, write
 from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import alias, expand, wrap_dim
 
@@ -11,14 +14,59 @@ import numpy as np
 def plain(index):
     """An index with its Tensors as arrays, copied: they may change before backward."""
     if isinstance(index, tuple):
-        return tuple(plain(i) for i in index)
-    if isinstance(index, Tensor):
-        if index._data.dtype.kind == "f":
-            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        return index._data.copy()
-    if isinstance(index, list):
-        return np.asarray(plain(tuple(index)))
+        return tuple([plain(i) for i in index])
+    if isinstance(index, Tensor | np.ndarray):
+        return _plain_array(index._data if isinstance(index, Tensor) else index)
+    if isinstance(index, list | range):
+        return np.asarray(plain(tuple(index)), None if len(index) else np.int64)
+    if isinstance(index, slice):
+        ends = index.start, index.stop, index.step
+        return slice(*(e if e is None else operator.index(e) for e in ends))
     return index
+
+
+def _plain_array(array):
+    """An array of indices as an index of its own: one number is an integer, bytes are a mask."""
+    if array.dtype not in (np.int64, np.int32, np.uint8, np.bool_):
+        raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+    if array.ndim == 0 and array.dtype.kind == "i":
+        return int(array)
+    return array.astype(bool) if array.dtype == np.uint8 else array.copy()
+
+
+def in_steps(index, ndim):
+    """(basic, advanced): x[index] is x[basic][advanced], by arrays alone.
+
+    NumPy treats an integer beside arrays as one of them, so that x[0, :, [1, 2]] turns its
+    dimensions round; torch takes the integers first.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    arrays = [isinstance(p, np.ndarray | bool) for p in parts]
+    if not any(arrays) or all(a or p == slice(None) for a, p in zip(arrays, parts, strict=True)):
+        return None, index
+    used = sum(_consumed(p) for p in parts)
+    if Ellipsis not in [p for p, a in zip(parts, arrays, strict=True) if not a]:
+        parts, arrays = (*parts, Ellipsis), [*arrays, False]
+    basic, advanced = [], []
+    for part, is_array in zip(parts, arrays, strict=True):
+        if is_array:
+            basic += [slice(None)] * _consumed(part)
+            advanced.append(part)
+        elif part is Ellipsis:
+            rest = max(ndim - used, 0)
+            basic += [slice(None)] * rest
+            advanced += [slice(None)] * rest
+        else:
+            basic.append(part)
+            advanced += [] if isinstance(part, int | np.integer) else [slice(None)]
+    return tuple(basic), tuple(advanced)
+
+
+def _consumed(part):
+    """How many dimensions a part of an index is about."""
+    if part is None or part is Ellipsis or isinstance(part, bool):
+        return 0
+    return part.ndim if isinstance(part, np.ndarray) and part.dtype.kind == "b" else 1
 
 
 def is_basic(index):
@@ -200,12 +248,19 @@ def along(index, dim, x):
 
 def getitem(input, index):
     """input[index]: a view for integers, slices, None and ...; else a copy."""
-    return GetItem.apply(input, plain(index))
+    index = plain(index)
+    if is_basic(index):
+        return GetItem.apply(input, index)
+    basic, advanced = in_steps(index, input._data.ndim)
+    return GetItem.apply(input if basic is None else GetItem.apply(input, basic), advanced)
 
 
 def setitem(input, index, value):
     """input[index] = value, in place; `value` broadcasts."""
     index = plain(index)
+    if not is_basic(index):
+        basic, index = in_steps(index, input._data.ndim)
+        input = input if basic is None else GetItem.apply(input, basic)
     value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, input._data.dtype))
     target = taken(input._data, index).shape
     extra = value._data.ndim - len(target)
@@ -213,7 +268,19 @@ def setitem(input, index, value):
         value = value.reshape(value._data.shape[extra:])
     if value._data.shape != target:
         expand(value, target)  # refuses what does not fit
+    if not _recorded(input, value) and input._data.flags.writeable and input._writes is not None:
+        input._data[index] = value._data  # nobody differentiates: no snapshot of the whole
+        note_write(input)
+        return
     write(input, lambda old: SetItem.apply(old, index, value))
+
+
+def _recorded(input, value):
+    """Whether a write of `value` into `input` belongs into a graph, or must be refused by one."""
+    base = None if input._view is None else input._view.base
+    return grad_mode.enabled and (
+        input.requires_grad or value.requires_grad or (base is not None and base.requires_grad)
+    )
 
 
 def gather(input, dim, index):
