@@ -112,7 +112,7 @@ def test_program(program):
 
 
 def test_every_name_is_torchs_and_is_used_here():
-    source = Path(__file__).read_text()
+    source = "".join(path.read_text() for path in Path(__file__).parent.glob("test_data*.py"))
     for name in data.__all__:
         assert hasattr(torch.utils.data, name)
         assert f".{name}(" in source or f".{name})" in source
@@ -204,13 +204,3 @@ def test_an_empty_split_is_warned_of():
     for f in (mini, torch):
         with pytest.warns(UserWarning, match="Length of split at index 0 is 0"):
             f.utils.data.random_split(range(2), [0.0, 1.0])
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("num_workers", 2), ("pin_memory", True), ("timeout", 1), ("worker_init_fn", print),
-     ("multiprocessing_context", "fork"), ("prefetch_factor", 2), ("persistent_workers", True)],
-)  # fmt: skip
-def test_what_is_not_supported_is_named(option, value):
-    with pytest.raises(NotImplementedError, match=f"does not support {option}="):
-        data.DataLoader([1, 2], **{option: value})

@@ -92,7 +92,7 @@ def test_answers_as_torch(name):
 
 def covered():
     """The names of the tables that these questions, or tests below, ask about."""
-    return {*QUESTIONS, "uniform_", "normal_"}
+    return {*QUESTIONS, "uniform_", "normal_", "__reduce__"}
 
 
 ERRORS = {
@@ -233,3 +233,22 @@ def test_every_method_of_the_tables_is_asked_about():
     rows = {case.name for case in __import__("optable").ROWS}
     views = __import__("test_views").covered()
     assert sorted(tables.keys() - covered() - rows - views) == []
+
+
+def test_tensors_are_pickled():
+    import copy
+    import pickle
+
+    def program(f):
+        base = f.arange(6.0).reshape(2, 3)
+        tensors = [base[1], base.T, f.ones(2, requires_grad=True), f.nn.Parameter(f.zeros(2)),
+                   f.tensor(True)]  # fmt: skip
+        back = pickle.loads(pickle.dumps(tensors))
+        shallow = copy.copy(base)
+        shallow += 1
+        assert type(back[3]) is f.nn.Parameter
+        return back, [t.requires_grad for t in back], base
+
+    agree(program)
+    part = mini.zeros(1000)[:2]
+    assert len(pickle.dumps(part)) < 400  # not the whole memory that it is a view of

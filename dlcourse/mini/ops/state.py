@@ -103,6 +103,16 @@ def deepcopy(self, memo):
     return out
 
 
+def reduce(self):
+    """What pickle keeps of a tensor: kind, values, and whether it requires a gradient."""
+    return rebuild, (type(self), self._data, self.requires_grad)
+
+
+def rebuild(kind, array, requires_grad):
+    """The tensor that `reduce` took apart."""
+    return kind(array if kind is Tensor else Tensor(array), requires_grad)
+
+
 # -- its shape -------------------------------------------------------------------------------------
 
 
