@@ -1,8 +1,11 @@
 """mini: a small torch on NumPy.  `from dlcourse import mini` reads like `import torch`."""
 
-from dlcourse.mini import _dtype, autograd, nn, ops, optim, utils
+from math import e, inf, nan, pi
+
+from dlcourse.mini import _dtype, autograd, backends, cuda, nn, ops, optim, utils
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._dtype import Size, dtype, get_default_dtype, set_default_dtype
+from dlcourse.mini._device import device
+from dlcourse.mini._dtype import Size, dtype, finfo, get_default_dtype, iinfo, set_default_dtype
 from dlcourse.mini._grad_mode import (
     enable_grad,
     inference_mode,
@@ -12,13 +15,13 @@ from dlcourse.mini._grad_mode import (
     set_grad_enabled,
 )
 from dlcourse.mini._serialization import load, save
-from dlcourse.mini.ops.compare import is_tensor
 from dlcourse.mini.ops.creation import Generator, default_generator
 
 __all__ = [
-    "Generator", "Size", "Tensor", "autograd", "default_generator", "dtype",
-    "enable_grad", "get_default_dtype", "inference_mode", "is_grad_enabled",
-    "is_inference_mode_enabled", "is_tensor", "load", "nn", "no_grad", "optim", "save",
+    "Generator", "Size", "Tensor", "autograd", "backends", "cuda", "default_generator", "device",
+    "dtype", "e", "enable_grad", "finfo", "get_default_dtype", "iinfo", "inf", "inference_mode",
+    "is_grad_enabled", "is_inference_mode_enabled", "load", "nan", "nn",
+    "no_grad", "optim", "pi", "save",
     "set_default_dtype", "set_grad_enabled", "utils",
 ]  # fmt: skip
 

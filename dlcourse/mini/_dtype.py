@@ -80,6 +80,46 @@ _BY_NUMPY = {d.numpy: d for d in DTYPES.values()}
 _default = float32
 
 
+class finfo:
+    """The limits of a floating point type: `finfo(mini.float32).eps`; without one the default's."""
+
+    def __init__(self, type=None):
+        type = _default if type is None else type
+        if not type.is_floating_point:
+            raise TypeError(
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
+                "'torch.finfo'"
+            )
+        info = np.finfo(type.numpy)
+        self.bits, self.dtype = info.bits, type.name
+        self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
+        self.tiny = self.smallest_normal = float(info.tiny)
+        self.resolution = 10.0**-info.precision
+
+    def __repr__(self):
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
+            f"eps={self.eps:g}, smallest_normal={self.tiny:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
+        )
+
+
+class iinfo:
+    """The limits of an integer type: `iinfo(mini.int64).max`."""
+
+    def __init__(self, type):
+        if type.numpy.kind not in "iu":
+            raise TypeError(
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                "'torch.iinfo'"
+            )
+        info = np.iinfo(type.numpy)
+        self.bits, self.dtype, self.max, self.min = info.bits, type.name, info.max, info.min
+
+    def __repr__(self):
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
+
+
 def from_numpy_dtype(numpy_dtype):
     """mini's dtype for one of NumPy's."""
     try:

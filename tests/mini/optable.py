@@ -5,6 +5,7 @@ how).  Each family that has a file of its own adds its rows at the end.
 """
 
 import numpy as np
+import rows_creation
 import rows_pointwise
 from rows import (
     ANY,
@@ -438,7 +439,7 @@ ROWS = [
     *SHAPE_ROWS,
     *INDEX_ROWS,
 ]
-ROWS += rows_pointwise.ROWS
+ROWS += rows_pointwise.ROWS + rows_creation.ROWS
 
 
 # What must be refused.  Where the sentence differs, `_sentence=False`; the type is always torch's.
@@ -579,4 +580,4 @@ ERRORS = [
     *SHAPE_ERRORS,
     *INDEX_ERRORS,
 ]
-ERRORS += rows_pointwise.ERRORS
+ERRORS += rows_pointwise.ERRORS + rows_creation.ERRORS

@@ -16,10 +16,17 @@ import test_views
 
 THIS = Path(__file__).name
 ROWS = {case.name for case in optable.ROWS}
+TYPES = """
+    bernoulli multinomial rand_like randn_like randint_like normal poisson seed initial_seed
+    get_rng_state set_rng_state device cuda backends finfo iinfo pi e inf nan promote_types
+    result_type can_cast is_floating_point is_complex is_signed is_nonzero is_same_size numel
+    empty_like
+"""
 # Names that other tests are about.
 ELSEWHERE = {
     "manual_seed": "test_state", "rand": "test_state", "randn": "test_state", "empty": "test_state",
     "randint": "test_state", "randperm": "test_state", "Generator": "test_state",
+**dict.fromkeys(TYPES.split(), "test_types"),
     "default_generator": "test_state", "Size": "test_state", "allclose": "test_state",
     "dtype": "test_state", "equal": "test_state", "get_default_dtype": "test_state",
     "is_tensor": "test_state", "set_default_dtype": "test_state", "Tensor": "test_engine",

@@ -7,6 +7,7 @@ from dlcourse.mini import ops
 
 import numpy as np
 import pytest
+import test_types
 import torch
 from both import agree, same_error
 
@@ -92,7 +93,8 @@ def test_answers_as_torch(name):
 
 def covered():
     """The names of the tables that these questions, or tests below, ask about."""
-    return {*QUESTIONS, "uniform_", "normal_", "__reduce__"}
+    others = {"uniform_", "normal_", "__reduce__"}
+    return {*QUESTIONS, *test_types.QUESTIONS, *test_types.DRAWS, *others}
 
 
 ERRORS = {

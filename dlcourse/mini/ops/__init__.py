@@ -5,6 +5,7 @@ one row in the table of the tests.
 """
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._device import CPU
 from dlcourse.mini._format import tensor_repr
 from dlcourse.mini.ops import (
     arithmetic,
@@ -16,8 +17,10 @@ from dlcourse.mini.ops import (
     inplace,
     linalg,
     logic,
+    matrices,
     pieces,
     pointwise,
+    random,
     rearrange,
     reduce,
     scatter,
@@ -57,6 +60,9 @@ FUNCTIONS = {
     **named(logic, "logical_not logical_and logical_or logical_xor bitwise_not bitwise_and"),
     **named(logic, "bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift gcd lcm"),
     **named(compare, "allclose equal"),
+    **named(matrices, "tril triu diag diagonal diag_embed diagflat trace"),
+    **named(random, "bernoulli multinomial"),
+    **named(state, "numel is_floating_point is_complex is_signed is_nonzero is_same_size"),
     **named(reduce, "sum mean var std amax amin max min argmax argmin logsumexp all any"),
     **named(softmax, "softmax log_softmax"),
     **named(shape, "reshape flatten permute transpose t squeeze unsqueeze flip split unbind"),
@@ -79,8 +85,13 @@ FREE = {
     **named(shape, "cat stack"),
     **named(pieces, "concat concatenate hstack vstack row_stack dstack column_stack block_diag"),
     **named(pieces, "atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_shapes"),
-    **named(creation, "tensor as_tensor from_numpy zeros ones empty full zeros_like ones_like"),
-    **named(creation, "full_like arange linspace eye rand randn randint randperm manual_seed"),
+    **named(compare, "promote_types result_type can_cast is_tensor"),
+    **named(creation, "tensor as_tensor asarray scalar_tensor from_numpy zeros ones empty full"),
+    **named(creation, "zeros_like ones_like full_like empty_like arange linspace logspace eye"),
+    **named(creation, "rand randn randint randperm manual_seed"),
+    **named(random, "rand_like randn_like randint_like normal poisson seed initial_seed"),
+    **named(random, "get_rng_state set_rng_state"),
+    **named(matrices, "tril_indices triu_indices meshgrid cartesian_prod combinations"),
 }
 
 # Methods that are not functions.
@@ -92,8 +103,14 @@ METHODS = {
     **named(rearrange, "squeeze_ unsqueeze_ transpose_ t_ swapaxes_ swapdims_"),
     "split": pieces.split_method,
     **named(inplace, "fill_ zero_ copy_ uniform_ normal_ detach_ requires_grad_"),
-    **named(state, "item numpy tolist to type_as float double long int bool cpu contiguous"),
-    **named(state, "size numel dim stride storage_offset data_ptr is_contiguous is_floating_point"),
+    **named(random, "bernoulli_ exponential_ random_ log_normal_ geometric_"),
+    **named(matrices, "fill_diagonal_"),
+    **named(creation, "new_tensor new_zeros new_ones new_empty new_full"),
+    **named(state, "item numpy tolist to type_as float double half long int short char byte bool"),
+    **named(state, "type cpu cuda contiguous size dim stride is_contiguous element_size"),
+    **named(state, "get_device storage_offset data_ptr"),
+    "nelement": state.numel,
+    "ndimension": state.dim,
 }
 
 # Python's own names for them.
@@ -133,6 +150,7 @@ IN_PLACE = words("""
     logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor bitwise_left_shift
     bitwise_right_shift gcd lcm scatter_add scatter scatter_reduce index_add index_copy
     index_fill index_put put masked_scatter
+    tril triu
 """)
 IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
                       "__itruediv__": "div", "__ipow__": "pow", "__ifloordiv__": "floor_divide",
@@ -140,9 +158,8 @@ IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
                       "__ixor__": "bitwise_xor"}  # fmt: skip
 
 PROPERTIES = {
-    # NB: in torch device is an object, torch.device("cpu"), that prints so.
     "T": shape.T_property, "mT": shape.mT, "H": shape.H, "mH": shape.mT,
-    "ndim": state.dim, "device": lambda self: "cpu",
+    "ndim": state.dim, "device": lambda self: CPU, "is_cuda": lambda self: False,
     "itemsize": lambda self: self._data.itemsize, "nbytes": lambda self: self._data.nbytes,
     "_base": lambda self: None if self._view is None else self._view.base,
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import math
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._device import require_cpu
 from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
 from dlcourse.mini.ops.shape import sizes
@@ -17,12 +18,6 @@ def numpy_dtype(dtype, default=None):
     if not isinstance(dtype, Dtype):
         raise TypeError(f"dtype must be a mini dtype such as mini.float32, got {dtype!r}")
     return dtype.numpy
-
-
-def require_cpu(device):
-    """Refuse any device but the CPU."""
-    if device is not None and str(device) != "cpu":
-        raise RuntimeError(f"mini computes on the CPU alone; got device={str(device)!r}")
 
 
 # -- from data -------------------------------------------------------------------------------------
@@ -93,6 +88,18 @@ def as_tensor(data, dtype=None, device=None):
     return tensor(data, dtype=dtype)
 
 
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+    """`obj` as a tensor; `copy` True copies always, False never, None where it must."""
+    out = as_tensor(obj, dtype, device)
+    source = obj._data if isinstance(obj, Tensor) else obj
+    shared = isinstance(source, np.ndarray) and np.may_share_memory(out._data, source)
+    if copy is False and not shared:
+        raise ValueError("can't alias arbitrary sequence into a tensor: leave out copy=False")
+    if copy and shared:
+        out = Tensor(out._data.copy())
+    return out.requires_grad_() if requires_grad else out
+
+
 def from_numpy(ndarray):
     """A tensor that shares the memory of `ndarray`."""
     if not isinstance(ndarray, np.ndarray):
@@ -104,8 +111,9 @@ def from_numpy(ndarray):
 # -- constants -------------------------------------------------------------------------------------
 
 
-def _filled(name, size, value, dtype, device, requires_grad):
+def _filled(name, size, value, dtype, device, requires_grad, named=None):
     require_cpu(device)
+    size = size if named is None else (named,)
     if not size:
         raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
     size = sizes(size)
@@ -116,23 +124,24 @@ def _filled(name, size, value, dtype, device, requires_grad):
     return Tensor(np.full(size, value, numpy_dtype(dtype)), requires_grad)
 
 
-def zeros(*size, dtype=None, device=None, requires_grad=False):
+def zeros(*shape, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of the given sizes filled with 0."""
-    return _filled("zeros", size, 0, dtype, device, requires_grad)
+    return _filled("zeros", shape, 0, dtype, device, requires_grad, size)
 
 
-def ones(*size, dtype=None, device=None, requires_grad=False):
+def ones(*shape, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of the given sizes filled with 1."""
-    return _filled("ones", size, 1, dtype, device, requires_grad)
+    return _filled("ones", shape, 1, dtype, device, requires_grad, size)
 
 
-def empty(*size, dtype=None, device=None, requires_grad=False):
+def empty(*shape, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of the given sizes, to be filled: its values mean nothing (here they are 0)."""
-    return _filled("empty", size, 0, dtype, device, requires_grad)
+    return _filled("empty", shape, 0, dtype, device, requires_grad, size)
 
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A tensor of the given size filled with `fill_value`, whose kind decides the dtype."""
+    fill_value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     if dtype is None and not isinstance(fill_value, float):
         dtype = from_numpy_dtype(np.asarray(fill_value).dtype)
     return _filled("full", (size,), fill_value, dtype, device, requires_grad)
@@ -155,7 +164,12 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
     return Tensor(array, requires_grad)
 
 
-def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+def empty_like(input, *, dtype=None, device=None, requires_grad=False):
+    """A tensor of the shape and dtype of `input`, to be filled (here with 0)."""
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def arange(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
     """start, start + step, ... up to, but without, `end`; arange(n) starts at 0."""
     require_cpu(device)
     start, end = (0, start) if end is None else (start, end)
@@ -175,6 +189,26 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     return Tensor(np.linspace(start, end, steps).astype(numpy_dtype(dtype)), requires_grad)
+
+
+def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
+    """`steps` numbers from base ** start to base ** end, evenly spaced in their logarithms."""
+    require_cpu(device)
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    array = np.float64(base) ** np.linspace(start, end, steps)
+    return Tensor(array.astype(numpy_dtype(dtype)), requires_grad)
+
+
+def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
+    """The number `s` as a 0-d tensor, of the default float type unless `dtype` says otherwise."""
+    return full(
+        (),
+        float(s) if dtype is None else s,
+        dtype=dtype,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
@@ -199,6 +233,39 @@ def one_hot(tensor, num_classes=-1):
     if index.size and index.max() >= count:
         raise RuntimeError("Class values must be smaller than num_classes.")
     return Tensor(np.eye(count, dtype=np.int64)[index])
+
+
+# -- as another tensor is --------------------------------------------------------------------------
+
+
+def _type_of(self, options):
+    """The options of a creation, with the dtype of `self` unless they name one."""
+    return {**options, "dtype": options.get("dtype") or from_numpy_dtype(self._data.dtype)}
+
+
+def new_tensor(self, data, **options):
+    """A copy of `data` in the dtype of this tensor, unless dtype= says otherwise."""
+    return tensor(data, **_type_of(self, options))
+
+
+def new_zeros(self, *size, **options):
+    """Zeros of the given sizes in the dtype of this tensor."""
+    return zeros(*size, **_type_of(self, options))
+
+
+def new_ones(self, *size, **options):
+    """Ones of the given sizes in the dtype of this tensor."""
+    return ones(*size, **_type_of(self, options))
+
+
+def new_empty(self, *size, **options):
+    """A tensor of the given sizes, to be filled, in the dtype of this tensor."""
+    return empty(*size, **_type_of(self, options))
+
+
+def new_full(self, size, fill_value, **options):
+    """`fill_value` in the given size and the dtype of this tensor."""
+    return full(size, fill_value, **_type_of(self, options))
 
 
 # -- random numbers --------------------------------------------------------------------------------
@@ -266,34 +333,39 @@ def normal_array(generator, shape, dtype):
     return array.astype(dtype, copy=False)
 
 
-def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def rand(*shape, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Uniform on [0, 1)."""
-    out = _filled("rand", size, 0, dtype, device, requires_grad)
+    out = _filled("rand", shape, 0, dtype, device, requires_grad, size)
     out._data = uniform_array(generator, out._data.shape, out._data.dtype)
     return out
 
 
-def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def randn(*shape, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Normal, mean 0 and variance 1."""
-    out = _filled("randn", size, 0, dtype, device, requires_grad)
+    out = _filled("randn", shape, 0, dtype, device, requires_grad, size)
     out._data = normal_array(generator, out._data.shape, out._data.dtype)
     return out
 
 
-def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None):
+def randint(
+    low=0, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False
+):
     """Integers from low to high - 1; randint(high, size) starts at 0."""
     require_cpu(device)
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     if low >= high:
         raise RuntimeError(
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
         )
     array = np.asarray(random_source(generator).integers(low, high, tuple(size)))
-    return Tensor(array.astype(numpy_dtype(dtype, np.int64)))
+    return Tensor(array.astype(numpy_dtype(dtype, np.int64)), requires_grad)
 
 
-def randperm(n, *, generator=None, device=None):
+def randperm(n, *, generator=None, dtype=None, device=None):
     """0 to n - 1 in random order, int64."""
     require_cpu(device)
-    return Tensor(random_source(generator).permutation(n).astype(np.int64))
+    order = random_source(generator).permutation(n)
+    return Tensor(order.astype(numpy_dtype(dtype, np.int64)))

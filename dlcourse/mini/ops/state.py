@@ -4,7 +4,8 @@ import builtins
 
 from dlcourse.mini import _dtype
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.creation import Dtype, require_cpu
+from dlcourse.mini._device import require_cpu
+from dlcourse.mini.ops.creation import Dtype
 from dlcourse.mini.ops.pointwise import To
 from dlcourse.mini.ops.shape import unbind, wrap_dim
 
@@ -168,15 +169,20 @@ def contiguous(self):
 # -- its type --------------------------------------------------------------------------------------
 
 
-def to(self, *args, dtype=None, device=None):
-    """`to(dtype)`, `to(other)` or `to("cpu")`; the tensor itself when nothing changes."""
+def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False):
+    """`to(dtype)`, `to(other)` or `to("cpu")`; the tensor itself when nothing changes, or a copy.
+
+    `non_blocking` changes nothing: there is nothing to wait for.
+    """
     require_cpu(device)
     for arg in args:
         if isinstance(arg, Dtype | Tensor):
             dtype = arg if isinstance(arg, Dtype) else arg.dtype
-        else:
+        elif not isinstance(arg, builtins.bool):
             require_cpu(arg)
-    return self if dtype is None or dtype is self.dtype else To.apply(self, dtype)
+    if dtype is None or dtype is self.dtype:
+        return self.clone() if copy else self
+    return To.apply(self, dtype)
 
 
 def type_as(self, other):
@@ -217,3 +223,76 @@ def int(self):
 def bool(self):
     """As booleans: what is not 0 is True."""
     return to(self, _dtype.bool_)
+
+
+def half(self):
+    """As float16."""
+    return to(self, _dtype.float16)
+
+
+def short(self):
+    """As int16."""
+    return to(self, _dtype.int16)
+
+
+def char(self):
+    """As int8."""
+    return to(self, _dtype.int8)
+
+
+def byte(self):
+    """As uint8."""
+    return to(self, _dtype.uint8)
+
+
+_NAMES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int",
+    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+}  # fmt: skip
+
+
+def type(self, dtype=None):
+    """As that dtype, or as the type of a name such as "torch.FloatTensor"; without one the name."""
+    if dtype is None:
+        return f"torch.{_NAMES[self.dtype.name]}Tensor"
+    if isinstance(dtype, str):
+        known = {f"torch.{kind}Tensor": name for name, kind in _NAMES.items()}
+        if dtype not in known:
+            raise ValueError(f"invalid type: '{dtype}'")
+        dtype = _dtype.DTYPES[known[dtype]]
+    return to(self, dtype)
+
+
+def element_size(self):
+    """The bytes of one element."""
+    return self._data.itemsize
+
+
+def is_complex(self):
+    """False: mini has no complex numbers."""
+    return False
+
+
+def is_signed(self):
+    """Whether the type has negative numbers."""
+    return self._data.dtype.kind in "if"
+
+
+def is_nonzero(self):
+    """Whether the one element is not 0."""
+    return to_bool(self)
+
+
+def get_device(self):
+    """-1: on the CPU."""
+    return -1
+
+
+def cuda(self, device=None, non_blocking=False):
+    """Refused: mini knows no other device."""
+    raise AssertionError("Torch not compiled with CUDA enabled")
+
+
+def is_same_size(self, other):
+    """Whether both have the same shape."""
+    return self._data.shape == other._data.shape
