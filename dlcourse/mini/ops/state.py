@@ -106,7 +106,7 @@ def deepcopy(self, memo):
 
 def reduce(self):
     """What pickle keeps of a tensor: kind, values, and whether it requires a gradient."""
-    return rebuild, (type(self), self._data, self.requires_grad)
+    return rebuild, (builtins.type(self), self._data, self.requires_grad)
 
 
 def rebuild(kind, array, requires_grad):
