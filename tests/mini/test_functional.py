@@ -14,6 +14,7 @@ import rows_functional
 import rows_lookup
 import rows_normalization
 import rows_pooling
+import rows_resampling
 import torch
 from both import agree, same_error
 from optable import T, row
@@ -27,6 +28,7 @@ FILES = (  # one or more a family; each has ROWS and ERRORS
     rows_convolution,
     rows_normalization,
     rows_pooling,
+    rows_resampling,
 )
 ELSEWHERE = {name for file in FILES for name in getattr(file, "ELSEWHERE", ())}
 ROWS = [case for file in FILES for case in file.ROWS]

@@ -70,6 +70,9 @@ ERRORS = {
     ),
     "images for BatchNorm3d": lambda f: f.nn.BatchNorm3d(3)(f.ones(2, 3, 4, 4)),
     "mixed types": lambda f: f.nn.LayerNorm(3)(f.ones(2, 3, dtype=f.float64)),
+    "no size for Unflatten": lambda f: f.nn.Unflatten(1, 4),
+    "half a size for Unflatten": lambda f: f.nn.Unflatten(1, (2, 0.5)),
+    "probability of Dropout2d": lambda f: f.nn.Dropout2d(1.5),
     "unknown padding mode": lambda f: f.nn.Conv1d(3, 4, 1, padding_mode="mirror"),
 }
 OTHER_WORDS = {"unknown padding mode"}  # torch lists the modes in the order of a set
@@ -134,3 +137,65 @@ def test_channels_that_InstanceNorm_does_not_use_are_warned_of():
     for f in (mini, torch):
         with pytest.warns(UserWarning, match="does not match num_features. You can silence"):
             f.nn.InstanceNorm1d(3)(f.ones(2, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "drawn"),
+    [
+        ("dropout1d", (200, 50, 3), (200, 50, 1)),
+        ("dropout1d", (900, 3), (900, 1)),
+        ("dropout2d", (100, 50, 3, 2), (100, 50, 1, 1)),
+        ("dropout3d", (100, 50, 3, 2, 2), (100, 50, 1, 1, 1)),
+        ("dropout3d", (900, 3, 2, 2), (900, 1, 1, 1)),
+    ],
+)
+def test_channels_are_dropped_whole(name, shape, drawn):
+    x = mini.ones(*shape, requires_grad=True)
+    function = getattr(nn.functional, name)
+    mini.manual_seed(0)
+    y = function(x, 0.25)
+    values = y.detach().numpy()
+    kept = values.reshape(*drawn[: drawn.index(1)], -1)
+    assert (kept == kept[..., :1]).all()
+    np.testing.assert_allclose(np.unique(values), [0, 1 / 0.75], rtol=1e-6)
+    assert abs((values == 0).mean() - 0.25) < 0.05
+    y.sum().backward()
+    assert mini.equal(x.grad, y.detach())
+    mini.manual_seed(0)
+    z = x.detach() * 1
+    assert function(z, 0.25, inplace=True) is z
+    assert mini.equal(z, y)
+
+
+@pytest.mark.parametrize("name", ["alpha_dropout", "feature_alpha_dropout"])
+@pytest.mark.parametrize("p", [0.1, 0.5])
+def test_alpha_dropout_keeps_mean_and_variance(name, p):
+    mini.manual_seed(0)
+    x = mini.randn(400, 300, requires_grad=True)
+    y = getattr(nn.functional, name)(x, p, training=True)
+    ours = y.detach().numpy()
+    torch.manual_seed(0)
+    theirs = getattr(torch.nn.functional, name)(torch.randn(400, 300), p, training=True).numpy()
+    assert abs(ours.mean()) < 0.01
+    assert ours.std() == pytest.approx(1, abs=0.01)
+    lowest = np.unique(np.round(theirs, 4), return_counts=True)
+    lowest = lowest[0][lowest[1].argmax()]  # what dropped elements become
+    dropped = np.abs(ours - lowest) < 1e-4
+    assert dropped.mean() == pytest.approx(p, abs=0.01)
+    y.sum().backward()
+    slopes = np.unique(x.grad.numpy())
+    assert len(slopes) == 2
+    assert slopes[0] == 0
+    z = x.detach() * 1
+    mini.manual_seed(0)
+    mini.randn(400, 300)
+    assert mini.equal(getattr(nn.functional, name)(z, p, True, True), y)
+
+
+def test_what_is_not_supported_is_said():
+    with pytest.raises(NotImplementedError, match="antialias"):
+        nn.functional.interpolate(mini.ones(1, 1, 4, 4), 2, mode="bilinear", antialias=True)
+    with pytest.raises(NotImplementedError, match="out="):
+        nn.functional.normalize(mini.ones(1, 4), out=mini.ones(1, 4))
+    for name in ("LazyConv2d", "SyncBatchNorm", "FractionalMaxPool2d"):
+        assert not hasattr(nn, name)

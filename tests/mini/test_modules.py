@@ -14,6 +14,7 @@ import rows_lookup
 import rows_modules
 import rows_normalization
 import rows_pooling
+import rows_resampling
 import rows_sequences
 import torch
 from both import agree, same_error
@@ -27,6 +28,7 @@ FILES = (  # one or more a family; each has MODULES
     rows_normalization,
     rows_sequences,
     rows_pooling,
+    rows_resampling,
 )
 MODULES = [case for file in FILES for case in file.MODULES]
 

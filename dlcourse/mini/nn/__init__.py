@@ -33,6 +33,7 @@ from dlcourse.mini.nn.activation import (
 )
 from dlcourse.mini.nn.attention import MultiheadAttention
 from dlcourse.mini.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from dlcourse.mini.nn.channelshuffle import ChannelShuffle
 from dlcourse.mini.nn.container import (
     ModuleDict,
     ModuleList,
@@ -49,8 +50,16 @@ from dlcourse.mini.nn.conv import (
     ConvTranspose3d,
 )
 from dlcourse.mini.nn.distance import CosineSimilarity, PairwiseDistance
-from dlcourse.mini.nn.dropout import Dropout
-from dlcourse.mini.nn.flatten import Flatten
+from dlcourse.mini.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
+from dlcourse.mini.nn.flatten import Flatten, Unflatten
+from dlcourse.mini.nn.fold import Fold, Unfold
 from dlcourse.mini.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from dlcourse.mini.nn.linear import Bilinear, Identity, Linear
 from dlcourse.mini.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
@@ -74,6 +83,7 @@ from dlcourse.mini.nn.padding import (
     ZeroPad3d,
 )
 from dlcourse.mini.nn.parameter import Buffer, Parameter
+from dlcourse.mini.nn.pixelshuffle import PixelShuffle, PixelUnshuffle
 from dlcourse.mini.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -103,6 +113,7 @@ from dlcourse.mini.nn.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from dlcourse.mini.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -119,6 +130,7 @@ __all__ = [
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -128,6 +140,7 @@ __all__ = [
     "BatchNorm3d",
     "Bilinear",
     "Buffer",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -143,9 +156,14 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
     "EmbeddingBag",
+    "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "GRUCell",
     "GroupNorm",
     "Hardshrink",
@@ -185,6 +203,8 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "RMSNorm",
     "RNNBase",
     "RNNCell",
@@ -215,6 +235,11 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "Unflatten",
+    "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",

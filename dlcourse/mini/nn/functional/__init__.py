@@ -18,7 +18,9 @@ from dlcourse.mini.nn.functional import (
     normalization,
     padding,
     pooling,
+    rearranging,
     regression,
+    resampling,
     unpooling,
 )
 
@@ -35,8 +37,9 @@ FAMILIES = (
     normalization,
     padding,
     pooling,
+    rearranging,
     regression,
-    unpooling,
+    resampling,
     unpooling,
 )
 
