@@ -24,6 +24,7 @@ from rows import (
     row,
 )
 from rows_index import INDEX_ERRORS, INDEX_ROWS
+from rows_linalg import LINALG_ERRORS, LINALG_ROWS
 from rows_shape import SHAPE_ERRORS, SHAPE_ROWS
 
 __all__ = ["ERRORS", "FRAMEWORKS", "ROWS", "call"]
@@ -438,6 +439,7 @@ ROWS = [
     *[row(f"__{n}__", X, 0.5, _forms=METHOD) for n in ("eq", "ne", "lt", "le", "gt", "ge")],
     *SHAPE_ROWS,
     *INDEX_ROWS,
+    *LINALG_ROWS,
 ]
 ROWS += rows_pointwise.ROWS + rows_creation.ROWS
 
@@ -579,5 +581,6 @@ ERRORS = [
     row("__getitem__", X, "a", _forms=METHOD, _sentence=False),
     *SHAPE_ERRORS,
     *INDEX_ERRORS,
+    *LINALG_ERRORS,
 ]
 ERRORS += rows_pointwise.ERRORS + rows_creation.ERRORS

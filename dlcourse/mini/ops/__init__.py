@@ -12,6 +12,7 @@ from dlcourse.mini.ops import (
     choose,
     compare,
     creation,
+    einsum,
     elementary,
     index,
     inplace,
@@ -20,6 +21,7 @@ from dlcourse.mini.ops import (
     matrices,
     pieces,
     pointwise,
+    products,
     random,
     rearrange,
     reduce,
@@ -73,7 +75,8 @@ FUNCTIONS = {
     **named(scatter, "scatter scatter_reduce index_add index_copy index_fill index_put put take"),
     **named(scatter, "take_along_dim masked_select masked_scatter"),
     **named(sorting, "sort argsort msort topk kthvalue nonzero argwhere"),
-    **named(linalg, "matmul mm bmm dot outer addmm"),
+    **named(linalg, "matmul mm bmm dot outer"),
+    **named(products, "addmm mv addmv addr addbmm baddbmm ger vdot inner matrix_power cross"),
 }
 
 # Functions that are not methods.
@@ -82,6 +85,8 @@ FREE = {
     **named(pointwise, "rsub"),
     **named(special, "polygamma"),
     **named(logic, "isin"),
+    **named(einsum, "einsum tensordot"),
+    **named(products, "chain_matmul vander"),
     **named(shape, "cat stack"),
     **named(pieces, "concat concatenate hstack vstack row_stack dstack column_stack block_diag"),
     **named(pieces, "atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_shapes"),
@@ -149,8 +154,7 @@ IN_PLACE = words("""
     not_equal less less_equal greater greater_equal logical_not logical_and logical_or
     logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor bitwise_left_shift
     bitwise_right_shift gcd lcm scatter_add scatter scatter_reduce index_add index_copy
-    index_fill index_put put masked_scatter
-    tril triu
+    index_fill index_put put masked_scatter addmm addmv addr addbmm baddbmm tril triu
 """)
 IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
                       "__itruediv__": "div", "__ipow__": "pow", "__ifloordiv__": "floor_divide",

@@ -184,9 +184,8 @@ def outer(input, vec2):
     return input.unsqueeze(1) * vec2
 
 
-def addmm(input, mat1, mat2):
-    """input + mat1 @ mat2."""
-    # NB: in torch addmm also takes beta and alpha; in mini multiply beforehand.
+def check_addmm(input, mat1, mat2):
+    """Refuse what addmm cannot multiply, or cannot add to."""
     for tensor, name in ((mat1, "mat1"), (mat2, "mat2")):
         if tensor._data.ndim != 2:
             raise RuntimeError(f"{name} must be a matrix, got {tensor._data.ndim}-D tensor")
@@ -196,4 +195,3 @@ def addmm(input, mat1, mat2):
     shape = mat1._data.shape[0], mat2._data.shape[1]
     if input._data.shape != shape[1:]:
         expand(input, shape)  # refuses what does not broadcast
-    return Addmm.apply(input, mat1, mat2)

@@ -1,6 +1,6 @@
 """Maps that are linear in each of their inputs."""
 
-from dlcourse.mini.ops.linalg import addmm
+from dlcourse.mini.ops.products import addmm
 
 __all__ = ["bilinear", "linear"]
 
