@@ -15,11 +15,13 @@ from dlcourse.mini._grad_mode import (
     set_grad_enabled,
 )
 from dlcourse.mini._serialization import load, save
+from dlcourse.mini.autograd.anomaly import is_anomaly_enabled
 from dlcourse.mini.ops.creation import Generator, default_generator
 
 __all__ = [
     "Generator", "Size", "Tensor", "autograd", "backends", "cuda", "default_generator", "device",
     "dtype", "e", "enable_grad", "finfo", "get_default_dtype", "iinfo", "inf", "inference_mode",
+    "is_anomaly_enabled",
     "is_grad_enabled", "is_inference_mode_enabled", "load", "nan", "nn",
     "no_grad", "optim", "pi", "save",
     "set_default_dtype", "set_grad_enabled", "utils",

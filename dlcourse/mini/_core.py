@@ -272,6 +272,7 @@ class Function:
     _to_save = _saved = _non_differentiable = ()
     _pre_hooks = _post_hooks = _retained = None
     _materialize, _outputs = True, 1
+    _watch = None  # autograd.detect_anomaly puts its observer here, for all operations
     _takes_views = False  # the output may be a view of the first argument that can be replayed
     setup_context = None
 
@@ -387,6 +388,8 @@ class Function:
         if self._outputs > 1:
             self._out_metas = [(t._data.shape, t._data.dtype) for t in outputs]
         self._non_differentiable = ()
+        if Function._watch is not None:
+            Function._watch.note(self)
         return out
 
     @staticmethod
@@ -493,6 +496,8 @@ class Function:
         if self._post_hooks is not None:
             for hook in tuple(self._post_hooks.values()):
                 grad_inputs = hook(grad_inputs, tuple(grads)) or grad_inputs
+        if Function._watch is not None:
+            Function._watch.check(self, grad_inputs)
         return grad_inputs
 
     def _fit(self, index, grad):

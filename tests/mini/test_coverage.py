@@ -33,7 +33,9 @@ ELSEWHERE = {
     "enable_grad": "test_hooks", "inference_mode": "test_hooks", "is_grad_enabled": "test_hooks",
     "is_inference_mode_enabled": "test_hooks", "no_grad": "test_hooks",
     "set_grad_enabled": "test_hooks", "autograd": "test_gradcheck", "nn": "test_modules",
-    "load": "test_serialization", "save": "test_serialization", "optim": "test_optim",
+    "is_anomaly_enabled": "test_autograd_tools", "load": "test_serialization",
+    "save": "test_serialization",
+    "optim": "test_optim",
     "broadcast_shapes": "test_views", "as_strided": "test_views",
     "utils": "test_data",
 }  # fmt: skip

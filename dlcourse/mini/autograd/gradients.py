@@ -1,20 +1,9 @@
-"""grad, gradcheck and gradgradcheck, and the grad modes, under the names of torch.autograd."""
+"""grad and backward, gradcheck and gradgradcheck."""
 
-from dlcourse.mini._core import Function, Tensor, run_backward
-from dlcourse.mini._grad_mode import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
+from dlcourse.mini._core import Tensor, run_backward
+from dlcourse.mini._grad_mode import enable_grad, no_grad
 
 import numpy as np
-
-__all__ = [
-    "Function", "GradcheckError", "backward", "enable_grad", "grad", "gradcheck", "gradgradcheck",
-    "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled",
-]  # fmt: skip
 
 
 class GradcheckError(RuntimeError):
