@@ -50,6 +50,26 @@ ROWS = [
     row("fold", T((12, 12)), (4, 5), 2),
     row("fold", T((2, 18, 6)), (4, 5), (3, 2), 1, 1, 2),
     row("fold", T((2, 6, 28)), (4, 5), (2, 3), dilation=(2, 1), padding=(1, 2), stride=(1, 1)),
+    # places
+    *[
+        row("affine_grid", T((2, 2, 3)), [2, 3, *size], align_corners=align)
+        for size in ((3, 4), (1, 5))
+        for align in (False, True)
+        if align is False or 1 not in size
+    ],
+    *[row("affine_grid", T((2, 3, 4)), (2, 1, 2, 3, 4), align) for align in (False, True)],
+    *[
+        row("grid_sample", images, T(grid, -1.7, 1.7), mode, padding, align)
+        for images, grid in (
+            (T((2, 3, 4, 5)), (2, 3, 2, 2)),
+            (T((2, 1, 3, 2, 4)), (2, 2, 3, 1, 3)),
+        )
+        for mode in ("bilinear", "nearest", "bicubic")
+        for padding in ("zeros", "border", "reflection")
+        for align in (False, True)
+        if mode != "bicubic" or len(grid) == 4
+    ],
+    row("grid_sample", T((1, 2, 3, 1)), T((1, 2, 2, 2)), align_corners=False),
     # nothing dropped, or all
     *[
         row(name, T((2, 3, 4)), p, training)
@@ -88,6 +108,15 @@ ERRORS = [
     row("fold", T((2, 11, 12)), (4, 5), 2),
     row("fold", T((2, 12, 11)), (4, 5), 2),
     row("fold", IMAGES, (4, 5), 2, _sentence=False),
+    row("affine_grid", T((2, 3, 3)), (2, 3, 4, 5), align_corners=False, _sentence=False),
+    row("affine_grid", T((2, 2, 3)), (2, 3, 4), align_corners=False),
+    row("affine_grid", T((2, 2, 3)), (2, 3, 0, 5), align_corners=False),
+    row("grid_sample", IMAGES, T((2, 3, 3, 2)), "cubic"),
+    row("grid_sample", IMAGES, T((2, 3, 3, 2)), padding_mode="circular"),
+    row("grid_sample", IMAGES, T((2, 3, 2)), align_corners=False, _sentence=False),
+    row("grid_sample", IMAGES, T((3, 3, 3, 2)), align_corners=False, _sentence=False),
+    row("grid_sample", IMAGES, T((2, 3, 3, 3)), align_corners=False, _sentence=False),
+    row("grid_sample", VOLUME, T((2, 3, 3, 3, 3)), "bicubic", align_corners=False, _sentence=False),
     row("dropout1d", IMAGES, 0.5),
     row("dropout2d", IMAGES, 1.5),
     row("alpha_dropout", IMAGES, -0.5),

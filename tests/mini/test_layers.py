@@ -199,3 +199,11 @@ def test_what_is_not_supported_is_said():
         nn.functional.normalize(mini.ones(1, 4), out=mini.ones(1, 4))
     for name in ("LazyConv2d", "SyncBatchNorm", "FractionalMaxPool2d"):
         assert not hasattr(nn, name)
+
+
+def test_corners_that_nobody_chose_are_warned_of():
+    for f in (mini, torch):
+        with pytest.warns(UserWarning, match="Default grid_sample and affine_grid behavior"):
+            grid = f.nn.functional.affine_grid(f.ones(1, 2, 3), (1, 1, 2, 2))
+        with pytest.warns(UserWarning, match="Default grid_sample and affine_grid behavior"):
+            f.nn.functional.grid_sample(f.ones(1, 1, 2, 2), grid)

@@ -21,6 +21,7 @@ from dlcourse.mini.nn.functional import (
     rearranging,
     regression,
     resampling,
+    sampling,
     unpooling,
 )
 
@@ -40,6 +41,7 @@ FAMILIES = (
     rearranging,
     regression,
     resampling,
+    sampling,
     unpooling,
 )
 
