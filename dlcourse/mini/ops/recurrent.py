@@ -4,8 +4,8 @@ The rows of a batch come packed: those of time 0 first, then those of time 1, `b
 them, which never grows with t (a sequence that has ended gives no more rows).  A plain batch
 (T, B, I) is the case in which all batch sizes are B.  Letters: N rows in all, I inputs, H hidden.
 
-What makes it fast: one product for all inputs, one for all weight gradients, one tanh for all gates
-of a step, since sigmoid(x) = (tanh(x / 2) + 1) / 2.
+What makes it fast: one product for all inputs, one for all weight gradients, one exp for all gates
+of a step, and memory that the steps share.
 """
 
 from itertools import accumulate
@@ -129,13 +129,12 @@ class LstmLayer(Recurrent):
     def forward(ctx, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch_sizes, reverse):
         ctx.remember(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch_sizes, reverse)
         size, dtype = c._data.shape[1], x._data.dtype
-        # i, f and o are sigmoids: half the input, then half of (tanh + 1); g is a tanh.
-        ctx.scale = np.repeat(np.array([0.5, 0.5, 1, 0.5], dtype), size)
-        ctx.shift = np.repeat(np.array([0.5, 0.5, 0, 0.5], dtype), size)
-        gates = x._data @ (w_ih._data.T * ctx.scale)  # (N, 4 * H)
+        # sigmoid(x) = 1 / (1 + exp(-x)) for i, f and o; tanh(x) = 2 * sigmoid(2 * x) - 1 for g
+        scale = np.repeat(np.array([-1, -1, -2, -1], dtype), size)
+        gates = x._data @ (w_ih._data.T * scale)  # (N, 4 * H)
         if b_ih is not None:
-            gates += (b_ih._data + b_hh._data) * ctx.scale
-        recurrent = w_hh._data.T * ctx.scale
+            gates += (b_ih._data + b_hh._data) * scale
+        recurrent = w_hh._data.T * scale
         n_rows = len(gates)
         ctx.gates, ctx.before = gates, np.empty((n_rows, h._data.shape[1]), dtype)
         ctx.cells, ctx.tanh = np.empty((2, n_rows, size), dtype)
@@ -149,11 +148,14 @@ class LstmLayer(Recurrent):
             ctx.before[rows], ctx.cells[rows] = h[:n], cell
             np.matmul(h[:n], recurrent, out=add)
             a += add
-            np.tanh(a, out=a)
-            a *= ctx.scale
-            a += ctx.shift
+            np.exp(a, out=a)
+            a += 1
+            np.reciprocal(a, out=a)
+            new = a[:, 2 * size : 3 * size]
+            new *= 2
+            new -= 1
             cell *= a[:, size : 2 * size]
-            cell += np.multiply(a[:, :size], a[:, 2 * size : 3 * size], out=tmp)
+            cell += np.multiply(a[:, :size], new, out=tmp)
             np.multiply(np.tanh(cell, out=ctx.tanh[rows]), a[:, 3 * size :], out=ctx.hidden[rows])
             if w_hr is not None:
                 np.matmul(ctx.hidden[rows], w_hr._data.T, out=out[rows])
@@ -168,6 +170,7 @@ class LstmLayer(Recurrent):
         dh, dc = grad_h.copy(), grad_c.copy()
         work = np.empty((3, *dc.shape), dc.dtype)
         wide = np.empty((len(dc), 4 * size), dc.dtype)
+        is_tanh = np.repeat(np.array([0, 0, 1, 0], dc.dtype), size)
         for rows, n in reversed(steps(batch_sizes, reverse)):
             a, da, tanh, cell = self.gates[rows], grad_gates[rows], self.tanh[rows], dc[:n]
             i, f, g, o = (a[:, k * size : (k + 1) * size] for k in range(4))
@@ -189,18 +192,13 @@ class LstmLayer(Recurrent):
             # through the gates: s * (1 - s) of a sigmoid, (1 + t) * (1 - t) of a tanh
             slopes = np.subtract(1, a, out=wide[:n])
             da *= slopes
-            np.add(a, self.is_tanh, out=slopes)
+            np.add(a, is_tanh, out=slopes)
             da *= slopes
             np.matmul(da, w_hh, out=dh[:n])
         out = self.gradients((dh, dc), grad_gates, grad_gates, x, w_ih, self.before)
         if w_hr is not None:
             out.append(grad_projected.T @ self.hidden)
         return self.answer(out)
-
-    @property
-    def is_tanh(self):
-        """1 for g, 0 for the sigmoids."""
-        return 1 - 2 * self.shift
 
 
 class GruLayer(Recurrent):
@@ -237,10 +235,10 @@ class GruLayer(Recurrent):
                 add += b_hh._data
             both, new = a[:, : 2 * size], a[:, 2 * size :]
             both += add[:, : 2 * size]
-            both *= 0.5  # sigmoid(x) = (tanh(x / 2) + 1) / 2
-            np.tanh(both, out=both)
-            both *= 0.5
-            both += 0.5
+            np.negative(both, out=both)  # sigmoid(x) = 1 / (1 + exp(-x))
+            np.exp(both, out=both)
+            both += 1
+            np.reciprocal(both, out=both)
             ctx.candidate[rows] = add[:, 2 * size :]
             new += np.multiply(a[:, :size], add[:, 2 * size :], out=tmp)
             np.tanh(new, out=new)
