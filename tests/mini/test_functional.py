@@ -12,6 +12,7 @@ import rows_attention
 import rows_convolution
 import rows_functional
 import rows_lookup
+import rows_loss
 import rows_normalization
 import rows_pooling
 import rows_resampling
@@ -25,6 +26,7 @@ FILES = (  # one or more a family; each has ROWS and ERRORS
     rows_activation,
     rows_attention,
     rows_lookup,
+    rows_loss,
     rows_convolution,
     rows_normalization,
     rows_pooling,

@@ -11,6 +11,7 @@ import pytest
 import rows_activation
 import rows_convolution
 import rows_lookup
+import rows_loss
 import rows_modules
 import rows_normalization
 import rows_pooling
@@ -24,6 +25,7 @@ FILES = (  # one or more a family; each has MODULES
     rows_modules,
     rows_activation,
     rows_lookup,
+    rows_loss,
     rows_convolution,
     rows_normalization,
     rows_sequences,

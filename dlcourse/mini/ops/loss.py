@@ -43,3 +43,29 @@ class NllLoss(Op):
         if ctx.reduction == "none":
             grad_output = grad_output.unsqueeze(ctx.dim)
         return grad_output * Tensor(slope), None, None, None
+
+
+class BinaryCrossEntropy(Op):
+    """-(t * log(x) + (1 - t) * log(1 - x)), with logarithms limited to at least -100."""
+
+    @staticmethod
+    def forward(ctx, x, target):
+        ctx.save_for_backward(x, target)
+        array, t = x._data, target._data
+        if not ((array >= 0) & (array <= 1)).all():
+            raise RuntimeError("all elements of input should be between 0 and 1")
+        if not ((t >= 0) & (t <= 1)).all():
+            raise RuntimeError("all elements of target should be between 0 and 1")
+        positive, negative = np.maximum(np.log(array), -100), np.maximum(np.log1p(-array), -100)
+        return Tensor(np.asarray((t - 1) * negative - t * positive, array.dtype))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, target = ctx.saved_tensors
+        needs_x, needs_target = ctx.needs_input_grad
+        grad_x = grad_target = None
+        if needs_x:  # (x - t) / (x * (1 - x))
+            grad_x = grad_output * (x - target) / ((1 - x) * x).clamp(min=1e-12)
+        if needs_target:
+            grad_target = grad_output * ((1 - x).log().clamp(-100) - x.log().clamp(-100))
+        return grad_x, grad_target

@@ -14,6 +14,7 @@ from dlcourse.mini.nn.functional import (
     convolution,
     distance,
     lookup,
+    margin,
     noise,
     normalization,
     padding,
@@ -22,6 +23,7 @@ from dlcourse.mini.nn.functional import (
     regression,
     resampling,
     sampling,
+    sequence,
     unpooling,
 )
 
@@ -34,6 +36,7 @@ FAMILIES = (
     convolution,
     distance,
     lookup,
+    margin,
     noise,
     normalization,
     padding,
@@ -42,6 +45,7 @@ FAMILIES = (
     regression,
     resampling,
     sampling,
+    sequence,
     unpooling,
 )
 

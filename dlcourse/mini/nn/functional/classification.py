@@ -4,12 +4,26 @@ import math
 
 from dlcourse.mini.nn.functional.reduction import no_legacy, reduced
 from dlcourse.mini.ops import softmax as _softmax
-from dlcourse.mini.ops.loss import NllLoss
+from dlcourse.mini.ops.loss import BinaryCrossEntropy, NllLoss
 from dlcourse.mini.ops.softmax import logsigmoid
 
 import numpy as np
 
-__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "nll_loss"]
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "nll_loss"]
+
+
+def binary_cross_entropy(
+    input, target, weight=None, size_average=None, reduce=None, reduction="mean"
+):
+    """-(target * log(input) + (1 - target) * log(1 - input)), logarithms at least -100."""
+    no_legacy(size_average, reduce)
+    if input.shape != target.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}) is deprecated. Please ensure they have the same size."
+        )
+    each = BinaryCrossEntropy.apply(input, target)
+    return reduced(each if weight is None else each * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(

@@ -1,8 +1,18 @@
 """Losses that compare numbers with numbers."""
 
-from dlcourse.mini.nn.functional.reduction import no_legacy, same_size, weighted
+import math
+import warnings
 
-__all__ = ["l1_loss", "mse_loss"]
+from dlcourse.mini._core import Tensor
+from dlcourse.mini.nn.functional.reduction import no_legacy, reduced, same_size, weighted
+from dlcourse.mini.ops.creation import full_like
+
+import numpy as np
+
+__all__ = [
+    "gaussian_nll_loss", "huber_loss", "kl_div", "l1_loss", "mse_loss", "poisson_nll_loss",
+    "smooth_l1_loss",
+]  # fmt: skip
 
 
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
@@ -18,3 +28,100 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
     no_legacy(size_average, reduce)
     same_size(input, target)
     return weighted((input - target).abs(), weight, reduction)
+
+
+def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
+    """d^2 / (2 beta) for |d| < beta, else |d| - beta / 2, with d = input - target."""
+    no_legacy(size_average, reduce)
+    same_size(input, target)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if beta == 0:
+        return reduced((input - target).abs(), reduction)
+    return reduced(_huber(input - target, beta) / beta, reduction)
+
+
+def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
+    """d^2 / 2 for |d| < delta, else delta * (|d| - delta / 2), d = input - target (Huber 1964)."""
+    same_size(input, target)
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    each = _huber(input - target, delta)
+    if weight is None:
+        return reduced(each, reduction)
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
+    return reduced(each * weight, reduction)
+
+
+def _huber(difference, delta):
+    near = difference.clamp(-delta, delta)
+    return near * (difference - 0.5 * near)
+
+
+def poisson_nll_loss(
+    input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None,
+    reduction="mean",
+):  # fmt: skip
+    """exp(input) - target * input, or input - target * log(input + eps) without `log_input`.
+
+    `full` adds Stirling's approximation of log(target!) where target > 1.
+    """
+    no_legacy(size_average, reduce)
+    each = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        each = each + stirling.masked_fill(target <= 1, 0.0)
+    return reduced(each, reduction)
+
+
+def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
+    """(log(var) + (input - target)^2 / var) / 2, `var` at least eps; `full` adds log(2 pi) / 2.
+
+    `var` is a number, of the size of input, or with 1 for (or without) the last dimension.
+    """
+    if not isinstance(var, Tensor):
+        var = full_like(input, float(var))
+    if (var._data < 0).any():
+        raise ValueError("var has negative entry/entries")
+    if var.shape != input.shape:
+        if input.shape[:-1] == var.shape:
+            var = var.unsqueeze(-1)
+        elif not _differs_in_ones(input.shape, var.shape):
+            raise ValueError("var is of incorrect size")
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not valid")
+    # The gradient goes through as if there were no limit.
+    var = var + Tensor(np.maximum(eps - var._data, 0).astype(var.dtype.numpy))
+    each = 0.5 * (var.log() + (input - target) ** 2 / var)
+    return reduced(each + 0.5 * math.log(2 * math.pi) if full else each, reduction)
+
+
+def _differs_in_ones(size, other):
+    """Whether `other` has a 1 in the one place where the sizes differ."""
+    if len(size) != len(other):
+        return False
+    return sum(b for a, b in zip(size, other, strict=True) if a != b) == 1
+
+
+def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
+    """target * (log(target) - input) for log-probabilities `input`, element by element.
+
+    `reduction="batchmean"` is the mathematical divergence: the sum divided by the batch size.
+    """
+    no_legacy(size_average, reduce)
+    if reduction == "mean":
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support "
+            "size. 'batchmean' divides only by the batch size, and aligns with the KL div math "
+            "definition.",
+            stacklevel=2,
+        )
+    if log_target:
+        each = target.exp() * (target - input)
+    else:
+        entropy = (target * target.log()).masked_fill(target == 0, 0.0)  # 0 log 0 = 0
+        each = entropy - target * input
+    if reduction == "batchmean":
+        return each.sum() / input.shape[0] if input.ndim else each.sum()
+    return reduced(each, reduction)
