@@ -9,16 +9,18 @@ freed at once, and no reference cycle ever forms.
 """
 
 import itertools
+import operator
 import weakref
 
 from dlcourse.mini import _errors
 from dlcourse.mini._dtype import Size, from_numpy_dtype
-from dlcourse.mini._grad_mode import grad_mode, set_grad_enabled
+from dlcourse.mini._grad_mode import grad_mode, quietly, set_grad_enabled
 
 import numpy as np
 
 # Inputs exist before outputs: the order of creation IS a topological order.
 _sequence_nr = itertools.count()
+_age = operator.attrgetter("_sequence_nr")
 
 
 class View:
@@ -96,6 +98,11 @@ class Tensor:
             self._requires_grad = fresh._requires_grad
             view.version = self._writes[0]
         return self._grad_fn
+
+    def _edge(self):
+        """(node or leaf, number of its output) that a gradient of this tensor goes to."""
+        node = self._grad_fn if self._view is None else self.grad_fn
+        return (self, 0) if node is None else (node, self._output_nr)
 
     @property
     def is_leaf(self):
@@ -271,9 +278,11 @@ class Function:
 
     _to_save = _saved = _non_differentiable = ()
     _pre_hooks = _post_hooks = _retained = None
-    _materialize, _outputs = True, 1
+    _materialize = True
     _watch = None  # autograd.detect_anomaly puts its observer here, for all operations
     _takes_views = False  # the output may be a view of the first argument that can be replayed
+    _makes_new = False  # the outputs are new tensors: never an argument, never a view
+    needs_input_grad = ()
     setup_context = None
 
     @staticmethod
@@ -314,25 +323,27 @@ class Function:
         """Run forward; if gradients are on and a tensor among `args` requires one, record."""
         ctx = cls()
         enabled = grad_mode.enabled
-        needs = tuple([isinstance(a, Tensor) and a.requires_grad for a in args])
-        ctx.needs_input_grad = needs
+        if not enabled and grad_mode.quiet and cls._makes_new and not cls._takes_views:
+            return cls.forward(ctx, *args)  # inside a backward pass: nothing to note or record
+        ctx.needs_input_grad = needs = _requiring_grad(args)
         grad_mode.enabled = False
         try:
-            with np.errstate(all="ignore"):  # 1 / 0 is inf and inf - inf is nan, without a word
-                if cls.setup_context is None:
-                    out = cls.forward(ctx, *args)
-                else:
-                    out = cls.forward(*args)
-                    cls.setup_context(ctx, args, out)
+            out = cls._forward(ctx, args) if grad_mode.quiet else quietly(cls._forward, ctx, args)
         finally:
             grad_mode.enabled = enabled
         if cls._takes_views:
             ctx._note_view(out, args, enabled)
-        elif type(out) is tuple:
-            out = tuple([ctx._own(o, args, nr) for nr, o in enumerate(out)])
-        else:
-            out = ctx._own(out, args, 0)
+        elif not cls._makes_new:
+            out = ctx._owned(out, args)
         return ctx._record(args, out) if enabled and True in needs else out
+
+    @classmethod
+    def _forward(cls, ctx, args):
+        if cls.setup_context is None:
+            return cls.forward(ctx, *args)
+        out = cls.forward(*args)
+        cls.setup_context(ctx, args, out)
+        return out
 
     def _note_view(self, out, args, enabled):
         x = args[0]
@@ -348,6 +359,11 @@ class Function:
             forbid = forbid or _errors.NO_GRAD_VIEW
         out._view = View(base, chain, out._writes[0], forbid)
 
+    def _owned(self, out, args):
+        if type(out) is tuple:
+            return tuple([self._own(o, args, nr) for nr, o in enumerate(out)])
+        return self._own(out, args, 0)
+
     def _own(self, out, args, nr):
         """An input returned as it is, or a view made in forward, becomes a Tensor of its own."""
         if not isinstance(out, Tensor):
@@ -356,8 +372,12 @@ class Function:
                 f"the forward of {type(self).__name__} must return a Tensor or a tuple of Tensors, "
                 f"but got {type(out).__name__}"
             )
-        if out._view is None and not any(out is a for a in args):
-            return out
+        if out._view is None:
+            for a in args:
+                if out is a:
+                    break
+            else:
+                return out
         alias = out.detach()
         if alias._writes is not None:
             forbid = _errors.CUSTOM_VIEW.format(nr, self._operation())
@@ -365,28 +385,22 @@ class Function:
         return alias
 
     def _record(self, args, out):
-        edges, metas = [], []
-        for a, needed in zip(args, self.needs_input_grad, strict=True):
-            if needed:
-                node = a._grad_fn if a._view is None else a.grad_fn
-                edges.append((a, 0) if node is None else (node, a._output_nr))
-                metas.append((a._data.shape, a._data.dtype))
-            else:
-                edges.append((None, 0) if isinstance(a, Tensor) else None)
-                metas.append(None)
-        self._edges, self._metas = edges, metas
+        self._edges = [
+            a._edge() if needed else (None, 0) if isinstance(a, Tensor) else None
+            for a, needed in zip(args, self.needs_input_grad)  # noqa: B905  strict is slow
+        ]
         self._sequence_nr = next(_sequence_nr)  # after the edges: a stale view makes nodes, too
         outputs = out if type(out) is tuple else (out,)
-        self._outputs = len(outputs)
         if self._to_save:
-            self._saved = tuple([self._pack(t, outputs) for t in self._to_save])
+            self._saved = [self._pack(t, outputs) for t in self._to_save]
             self._to_save = ()
+        constants = self._non_differentiable and [id(t) for t in self._non_differentiable]
+        self._metas = metas = []  # of the outputs: what their gradients have to fit
         for nr, tensor in enumerate(outputs):
-            constant = any(tensor is t for t in self._non_differentiable)
-            if tensor._data.dtype.kind == "f" and not constant:
+            array = tensor._data
+            metas.append((array.shape, array.dtype))
+            if array.dtype.kind == "f" and id(tensor) not in constants:
                 tensor._requires_grad, tensor._grad_fn, tensor._output_nr = True, self, nr
-        if self._outputs > 1:
-            self._out_metas = [(t._data.shape, t._data.dtype) for t in outputs]
         self._non_differentiable = ()
         if Function._watch is not None:
             Function._watch.note(self)
@@ -397,12 +411,13 @@ class Function:
         """(tensor, array, versions, version now, output number); an output drops its Tensor."""
         if tensor is None:
             return None
-        if tensor._writes is None:
+        writes = tensor._writes
+        if writes is None:
             raise RuntimeError(_errors.INFERENCE_SAVED)
         for nr, out in enumerate(outputs):
             if tensor is out:
-                return None, tensor._data, tensor._writes, tensor._writes[0], nr
-        return tensor, tensor._data, tensor._writes, tensor._writes[0], None
+                return None, tensor._data, writes, writes[0], nr
+        return tensor, tensor._data, writes, writes[0], None
 
     @property
     def saved_tensors(self):
@@ -416,6 +431,8 @@ class Function:
         if saved is None:
             return None
         tensor, array, version, when_saved, nr = saved
+        if version[0] == when_saved and tensor is not None:
+            return tensor
         if version[0] != when_saved:
             node = self if tensor is None else tensor._grad_fn
             which = "" if node is None else f", which is output {nr or 0} of {node._operation()},"
@@ -425,8 +442,6 @@ class Function:
                 f"inplace operation: [{kind}]{which} is at version {version[0]}; expected version "
                 f"{when_saved} instead."
             )
-        if tensor is not None:
-            return tensor
         out = Tensor(array)
         out._writes, out._requires_grad, out._grad_fn, out._output_nr = version, True, self, nr
         return out
@@ -462,6 +477,7 @@ class Function:
 
     def _ready(self, grads):
         """The gradients of all outputs are complete: run the hooks that see or replace them."""
+        grads += [None] * (len(self._metas) - len(grads))
         if self._pre_hooks is not None:
             for nr, hook in tuple(self._pre_hooks.values()):
                 if nr is None:
@@ -478,10 +494,10 @@ class Function:
 
     def _run(self, grads):
         """Gradients of the outputs in, gradients of the arguments out."""
-        if self._materialize and self._outputs > 1:
+        if self._materialize and len(grads) > 1:
             grads = [
                 Tensor(np.zeros(*meta)) if g is None else g
-                for g, meta in zip(grads, self._out_metas, strict=True)
+                for g, meta in zip(grads, self._metas, strict=True)
             ]
         grad_inputs = self.backward(self, *grads)
         if type(grad_inputs) is not tuple:
@@ -502,9 +518,11 @@ class Function:
 
     def _fit(self, index, grad):
         """Bring a gradient to its input's shape (undo broadcasting) and dtype: here for all ops."""
-        shape, dtype = self._metas[index]
         if not isinstance(grad, Tensor):
             raise RuntimeError(f"expected Variable or None (got {type(grad).__name__})")
+        child, nr = self._edges[index]
+        leaf = isinstance(child, Tensor)
+        shape, dtype = (child._data.shape, child._data.dtype) if leaf else child._metas[nr]
         if grad._data.shape != shape:
             try:
                 grad = grad.sum_to_size(shape)
@@ -514,6 +532,17 @@ class Function:
                     f"{list(grad.shape)} but expected shape compatible with {list(shape)}"
                 ) from None
         return grad if grad._data.dtype == dtype else grad.to(from_numpy_dtype(dtype))
+
+
+def _requiring_grad(args):
+    """For each argument: is it a tensor that requires grad?  A view asks its base."""
+    return tuple(
+        [
+            isinstance(a, Tensor)
+            and (a._requires_grad or (a._view is not None and a.requires_grad))
+            for a in args
+        ]
+    )
 
 
 def _run_hook(hook, grad):
@@ -552,17 +581,17 @@ def run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulat
                 f"Mismatch in shape: grad_output[{i}] has a shape of {gradient.shape} and "
                 f"output[{i}] has a shape of {root.shape}."
             )
-        _push(grads, *_target(root), gradient)
+        _push(grads, *root._edge(), gradient)
     targets = None
     if inputs is not None:
         for tensor in inputs:
             if not tensor.requires_grad:
                 raise RuntimeError("One of the differentiated Tensors does not require grad")
-        targets = {_target(t): t for t in inputs}
-    with set_grad_enabled(create_graph), np.errstate(all="ignore"):
-        found = backward_pass(grads, retain_graph, targets)
+        targets = {t._edge(): t for t in inputs}
+    with set_grad_enabled(create_graph):
+        found = quietly(backward_pass, grads, retain_graph, targets)
         if not accumulate:
-            return [found.get(_target(t)) for t in inputs]
+            return [found.get(t._edge()) for t in inputs]
         for key, grad in found.items():
             _accumulate(key[0] if targets is None else targets[key], grad, create_graph)
 
@@ -589,19 +618,20 @@ def backward_pass(grads, retain_graph, targets):
             for nr, grad in enumerate(gradients):
                 if grad is not None and (node, nr) in targets:
                     _push(found, node, nr, grad)
-        gradients = node._ready(gradients + [None] * (node._outputs - len(gradients)))
+        gradients = node._ready(gradients)
         if needed is not None and node not in needed:
             continue
-        for index, grad in enumerate(node._run(gradients)):
-            edge = node._edges[index] if index < len(node._edges) else None
+        edges = node._edges
+        for index, grad in enumerate(node._run(gradients)[: len(edges)]):
+            edge = edges[index]
             if grad is None or edge is None or edge[0] is None:
                 continue
-            child = edge[0]
+            child, nr = edge
             if isinstance(child, Tensor):
                 if targets is None or edge in targets:
                     _push(found, child, 0, node._fit(index, grad))
             elif needed is None or child in needed or edge in targets:
-                _push(grads, child, edge[1], node._fit(index, grad))
+                _push(grads, child, nr, node._fit(index, grad))
         if not retain_graph and node._saved:
             node._saved = None
     return {
@@ -612,16 +642,15 @@ def backward_pass(grads, retain_graph, targets):
     }
 
 
-def _target(tensor):
-    node = tensor.grad_fn
-    return (tensor, 0) if node is None else (node, tensor._output_nr)
-
-
 def _push(grads, key, nr, grad):
     """Add `grad` to slot `nr` of `key`, out of place: others may hold the very same tensor."""
-    slots = grads.setdefault(key, [])
-    slots += [None] * (nr + 1 - len(slots))
-    slots[nr] = grad if slots[nr] is None else slots[nr] + grad
+    slots = grads.get(key)
+    if slots is None:
+        grads[key] = [None] * nr + [grad]
+    elif nr >= len(slots):
+        slots += [None] * (nr - len(slots)) + [grad]
+    else:
+        slots[nr] = grad if slots[nr] is None else slots[nr] + grad
 
 
 def _reachable(roots):
@@ -629,11 +658,11 @@ def _reachable(roots):
     stack = [root for root in roots if not isinstance(root, Tensor)]
     seen = set(stack)
     while stack:
-        for child, _ in filter(None, stack.pop()._edges):
-            if isinstance(child, Function) and child not in seen:
-                seen.add(child)
-                stack.append(child)
-    return sorted(seen, key=lambda node: node._sequence_nr)
+        for edge in stack.pop()._edges:
+            if edge is not None and isinstance(edge[0], Function) and edge[0] not in seen:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    return sorted(seen, key=_age)
 
 
 def _needed(nodes, targets):

@@ -138,7 +138,7 @@ SPECIAL = {
     "__getitem__": index.getitem, "__setitem__": index.setitem,
     "__bool__": state.to_bool, "__int__": state.to_int, "__float__": state.to_float,
     "__index__": state.to_index, "__len__": state.length, "__iter__": state.iterate,
-    "__array__": state.to_array, "__hash__": state.identity, "__deepcopy__": state.deepcopy,
+    "__array__": state.to_array, "__hash__": object.__hash__, "__deepcopy__": state.deepcopy,
     "__reduce__": state.reduce,
     "__format__": state.formatted, "__repr__": tensor_repr,
 }  # fmt: skip
