@@ -4,8 +4,8 @@ Each function takes a framework, `torch` or `mini`, and returns a function that 
 Weights come from the framework's own initialisation, which makes no difference to the time.
 """
 
+from collections.abc import Callable
 from types import ModuleType
-from typing import Callable
 
 
 def mlp(f: ModuleType) -> Callable[[], None]:

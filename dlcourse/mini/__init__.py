@@ -14,9 +14,12 @@ from dlcourse.mini._grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from dlcourse.mini._memory import keep_freed_memory
 from dlcourse.mini._serialization import load, save
 from dlcourse.mini.autograd.anomaly import is_anomaly_enabled
 from dlcourse.mini.ops.creation import Generator, default_generator
+
+keep_freed_memory()
 
 __all__ = [
     "Generator", "Size", "Tensor", "autograd", "backends", "cuda", "default_generator", "device",

@@ -115,6 +115,46 @@ def by_channel(grad, out, groups):
     return out.reshape(groups, len(out) // groups, -1)  # (groups, O / groups, B * H' * W')
 
 
+def correlate(x, w, bias, geometry):
+    """The convolution of arrays: for each block of images one product with its windows."""
+    groups, kernel = geometry.groups, w.shape[2:]
+    height, width = geometry.out_size(x.shape[2:], kernel)
+    images = pad_images(x, geometry.padding)
+    count, channels = images.shape[:2]
+    matrix = w.reshape(groups, len(w) // groups, -1)
+    out = np.empty((count, len(w), height, width), x.dtype)
+    rows = channels * kernel[0] * kernel[1]
+    step, parts = blocks(count, rows * height * width * out.itemsize)
+    windows = np.empty((channels, *kernel, step, height, width), out.dtype)
+    columns = windows.reshape(groups, rows // groups, step, height * width)
+    columns = columns.transpose(2, 0, 1, 3)  # (B, groups, rows / groups, H' * W')
+    for part in parts:
+        n = part.stop - part.start
+        unfold(images[part], geometry, windows[:, :, :, :n])
+        flat = out[part].reshape(n, groups, matrix.shape[1], height * width)
+        np.matmul(matrix, columns[:n], out=flat)
+    if bias is not None:
+        out += bias[:, None, None]
+    return out
+
+
+def flipped(w, geometry):
+    """The kernel (C, O / groups, kh, kw) and the geometry that take gradients back by `correlate`.
+
+    With stride 1 the gradient of the input is itself a convolution, with the kernel turned round.
+    None if the borders do not allow it.
+    """
+    if geometry.stride != (1, 1):
+        return None
+    groups, (outputs, inputs, *kernel) = geometry.groups, w.shape
+    sides = zip(kernel, geometry.dilation, geometry.padding, strict=True)
+    padding = tuple([tuple([d * (k - 1) - p for p in pads]) for k, d, pads in sides])
+    if min(min(pads) for pads in padding) < 0:
+        return None
+    w = w.reshape(groups, outputs // groups, inputs, *kernel)[..., ::-1, ::-1].swapaxes(1, 2)
+    return w.reshape(groups * inputs, -1, *kernel), geometry._replace(padding=padding)
+
+
 class Convolution(Op):
     """out[b, o, y, x] = bias[o] + the sum over c, i, j of
     w[o, c, i, j] * images[b, c, y * stride + i * dilation, x * stride + j * dilation].
@@ -123,24 +163,8 @@ class Convolution(Op):
     @staticmethod
     def forward(ctx, x, w, bias, geometry):
         ctx.save_for_backward(x, w)
-        ctx.geometry, groups = geometry, geometry.groups
-        images, kernel = pad_images(x._data, geometry.padding), w._data.shape[2:]
-        height, width = geometry.out_size(x._data.shape[2:], kernel)
-        count, channels = images.shape[:2]
-        matrix = w._data.reshape(groups, len(w._data) // groups, -1)
-        out = np.empty((count, len(w._data), height, width), x._data.dtype)
-        rows = channels * kernel[0] * kernel[1]
-        step, parts = blocks(count, rows * height * width * out.itemsize)
-        windows = np.empty((channels, *kernel, step, height, width), out.dtype)
-        columns = windows.reshape(groups, rows // groups, step, height * width)
-        columns = columns.transpose(2, 0, 1, 3)  # (B, groups, rows / groups, H' * W')
-        for part in parts:
-            n = part.stop - part.start
-            unfold(images[part], geometry, windows[:, :, :, :n])
-            flat = out[part].reshape(n, groups, matrix.shape[1], height * width)
-            np.matmul(matrix, columns[:n], out=flat)
-        if bias is not None:
-            out += bias._data[:, None, None]
+        ctx.geometry = geometry
+        out = correlate(x._data, w._data, None if bias is None else bias._data, geometry)
         return Tensor(out)
 
     @staticmethod
@@ -162,6 +186,12 @@ class ConvolutionInput(Op):
     def forward(ctx, grad, w, shape, geometry):
         ctx.save_for_backward(grad, w)
         ctx.geometry, groups = geometry, geometry.groups
+        # Windows of the gradient are copied; those of the input are added up, in twice the time.
+        copied = w._data.shape[0] * shape[2] * shape[3]
+        added = w._data.shape[1] * groups * grad._data.shape[2] * grad._data.shape[3]
+        turned = flipped(w._data, geometry) if copied <= 2 * added else None
+        if turned is not None:
+            return Tensor(correlate(grad._data, turned[0], None, turned[1]))
         padded, out = bordered(shape, geometry.padding, grad._data.dtype)
         channels, kernel, out_size = shape[1], w._data.shape[2:], grad._data.shape[2:]
         matrix = w._data.reshape(groups, len(w._data) // groups, -1).transpose(0, 2, 1)

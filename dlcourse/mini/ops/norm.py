@@ -50,11 +50,9 @@ class Fused(Op):
 
 def batch_statistics(array):
     """Mean and (biased) variance of each channel of an array (B, C, ...)."""
-    axes = all_but_channels(array)
-    mean = array.mean(axes)
-    centred = array - mean.reshape(channels_at_1(array))
-    np.square(centred, out=centred)
-    return mean, centred.mean(axes)
+    mean = array.mean(all_but_channels(array))
+    rows = (array - mean.reshape(channels_at_1(array))).reshape(*array.shape[:2], -1)
+    return mean, np.vecdot(rows, rows).mean(0) / max(rows.shape[2], 1)
 
 
 def all_but_channels(array):
@@ -92,9 +90,7 @@ class NativeBatchNorm(Fused):
         shape = channels_at_1(x._data)
         ctx.mean, ctx.inverse = mean.reshape(shape), (1 / np.sqrt(var + eps)).reshape(shape)
         out = x._data - ctx.mean
-        out *= ctx.inverse
-        if weight is not None:
-            out *= weight._data.reshape(shape)
+        out *= ctx.inverse if weight is None else ctx.inverse * weight._data.reshape(shape)
         if bias is not None:
             out += bias._data.reshape(shape)
         return Tensor(out)
@@ -107,7 +103,8 @@ class NativeBatchNorm(Fused):
         normal = x - self.mean
         normal *= self.inverse
         grad_bias = grad.sum(axes)
-        grad_weight = (grad * normal).sum(axes)
+        rows = (*grad.shape[:2], -1)
+        grad_weight = np.vecdot(grad.reshape(rows), normal.reshape(rows)).sum(0)
         scale = self.inverse if weight is None else self.inverse * weight.reshape(shape)
         if self.args[5]:  # x moves the mean and the variance of its batch, too
             count = x.size // x.shape[1]

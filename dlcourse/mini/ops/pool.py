@@ -80,7 +80,11 @@ class MaxPool2DInput(Op):
         ctx.which, ctx.windows = which, windows
         padded, out = bordered(shape, windows.padding, grad._data.dtype)
         for number, index in enumerate(windows.taps()):
-            padded[index] += masked(grad._data, which._data == number)
+            part = masked(grad._data, which._data == number)
+            if windows.stride == windows.kernel and windows.dilation == (1, 1):  # no overlap
+                padded[index] = part
+            else:
+                padded[index] += part
         return Tensor(out)
 
     @staticmethod
