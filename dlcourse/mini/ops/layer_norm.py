@@ -14,9 +14,19 @@ def as_rows(array, shape):
     return array.reshape(-1, int(np.prod(shape)))
 
 
+def row_means(a):
+    """The mean of each row, as a column; a product with ones is several times as fast as mean."""
+    return (a @ np.ones(a.shape[1], a.dtype))[:, None] / a.shape[1]
+
+
+def column_sums(a):
+    """The sum of each column, in the same way."""
+    return np.ones(len(a), a.dtype) @ a
+
+
 def row_dots(a, b):
     """The dot product of each row of a with that of b, as a column."""
-    return np.einsum("ij,ij->i", a, b)[:, None]
+    return np.vecdot(a, b)[:, None]
 
 
 class NativeLayerNorm(Fused):
@@ -38,16 +48,15 @@ class NativeLayerNorm(Fused):
     def forward(ctx, x, weight, bias, shape, eps):
         ctx.remember(x, weight, bias, shape, eps)
         rows = as_rows(x._data, shape)
-        normal = rows - rows.mean(1, keepdims=True)
+        normal = rows - row_means(rows)
         variance = row_dots(normal, normal) / normal.shape[1]
         ctx.inverse = 1 / np.sqrt(variance + eps)
         normal *= ctx.inverse
-        ctx.normal, out = normal, normal
-        if weight is not None:
-            out = normal * weight._data.reshape(-1)
+        ctx.normal = normal
+        out = normal.copy() if weight is None else normal * weight._data.reshape(-1)
         if bias is not None:
-            out = out + bias._data.reshape(-1)
-        return Tensor((out.copy() if out is normal else out).reshape(x._data.shape))
+            out += bias._data.reshape(-1)
+        return Tensor(out.reshape(x._data.shape))
 
     def fast(self, grad):
         """The gradients of the arguments, as numbers."""
@@ -55,14 +64,14 @@ class NativeLayerNorm(Fused):
         needs, normal, grad_x = self.needs_input_grad, self.normal, None
         g = as_rows(grad, shape)
         grad_weight = np.einsum("ij,ij->j", g, normal).reshape(shape) if needs[1] else None
-        grad_bias = g.sum(0).reshape(shape) if needs[2] else None
+        grad_bias = column_sums(g).reshape(shape) if needs[2] else None
         if needs[0]:
             if weight is not None:
                 g = g * self.saved_tensors[1]._data.reshape(-1)
             # dL/dx = (g - mean(g) - normal * mean(g * normal)) / sqrt(var + eps)
             grad_x = normal * (row_dots(g, normal) / -normal.shape[1])
             grad_x += g
-            grad_x -= g.mean(1, keepdims=True)
+            grad_x -= row_means(g)
             grad_x *= self.inverse
             grad_x = grad_x.reshape(grad.shape)
         grads = grad_x, grad_weight, grad_bias, None, None
