@@ -1,9 +1,10 @@
 """Tensors out of data, constants and random numbers."""
 
+import json
 import math
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._device import require_cpu
+from dlcourse.mini._device import CPU, require_cpu
 from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
 from dlcourse.mini.ops.shape import sizes
@@ -278,6 +279,7 @@ class Generator:
 
     def __init__(self, device="cpu"):
         require_cpu(device)
+        self.device = CPU
         self._rng = np.random.default_rng()
         self.seed()
 
@@ -295,13 +297,20 @@ class Generator:
         return self._seed
 
     def get_state(self):
-        """The state as a plain dict; `set_state` takes it back."""
-        # NB: in torch the state is a tensor of bytes.
-        return self._rng.bit_generator.state
+        """The state as a tensor of bytes, as in torch; `set_state` takes it back."""
+        text = json.dumps([self._seed, self._rng.bit_generator.state])
+        return Tensor(np.frombuffer(bytearray(text.encode()), np.uint8))
 
-    def set_state(self, state):
-        """Go on from a state that `get_state` gave."""
-        self._rng.bit_generator.state = state
+    def set_state(self, new_state):
+        """Go on from a state that `get_state` gave; returns the generator."""
+        if not isinstance(new_state, Tensor) or new_state._data.dtype != np.uint8:
+            raise TypeError("expected a mini.uint8 tensor, the state that get_state gave")
+        try:
+            self._seed, state = json.loads(bytes(new_state._data))
+            self._rng.bit_generator.state = state
+        except (ValueError, TypeError, KeyError) as error:
+            raise RuntimeError("this is no state of a generator of mini") from error
+        return self
 
 
 default_generator = Generator()
