@@ -1,11 +1,17 @@
 """Values to start from.  Each function writes into its tensor, in place, and returns it."""
 
 import math
+import warnings
 
+from dlcourse.mini._core import Tensor
 from dlcourse.mini._grad_mode import no_grad
+from dlcourse.mini.ops.creation import normal_array, random_source
+
+import numpy as np
 
 GAINS = {
     **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "sigmoid"), 1.0),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),
     "tanh": 5 / 3,
     "relu": math.sqrt(2),
     "selu": 3 / 4,
@@ -35,6 +41,9 @@ def fans(tensor):
         )
     receptive = tensor.shape[2:].numel()
     return tensor.shape[1] * receptive, tensor.shape[0] * receptive
+
+
+_calculate_fan_in_and_fan_out = fans  # the name that many programs reach for
 
 
 def _fan(tensor, mode):
@@ -93,3 +102,78 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
     """Normal with variance gain^2 / fan (He et al. 2015); `a` is the slope of leaky_relu."""
     std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
     return normal_(tensor, 0.0, std, generator)
+
+
+@no_grad()
+def _set(tensor, array):
+    return tensor.copy_(Tensor(np.asarray(array, tensor.dtype.numpy)))
+
+
+def eye_(tensor):
+    """The identity matrix."""
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    return _set(tensor, np.eye(*tensor.shape))
+
+
+def dirac_(tensor, groups=1):
+    """Kernels that hand each channel on as it is: 1 in the middle, as far as there are channels."""
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    if tensor.shape[0] % groups:
+        raise ValueError("dim 0 must be divisible by groups")
+    array, count = np.zeros(tensor.shape), tensor.shape[0] // groups
+    middle = tuple(k // 2 for k in tensor.shape[2:])
+    for group in range(groups):
+        for channel in range(min(count, tensor.shape[1])):
+            array[(group * count + channel, channel, *middle)] = 1
+    return _set(tensor, array)
+
+
+def orthogonal_(tensor, gain=1, generator=None):
+    """Rows (or columns, if they are fewer) of length `gain` at right angles (Saxe et al. 2014)."""
+    if tensor.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if tensor.numel() == 0:
+        return tensor
+    rows, columns = tensor.shape[0], tensor.numel() // tensor.shape[0]
+    square = normal_array(generator, (max(rows, columns), min(rows, columns)), np.dtype(float))
+    q, r = np.linalg.qr(square)
+    q *= np.sign(np.diag(r))  # else the matrices would not be uniformly distributed
+    return _set(tensor, gain * (q.T if rows < columns else q).reshape(tensor.shape))
+
+
+def sparse_(tensor, sparsity, std=0.01, generator=None):
+    """Normal, with the fraction `sparsity` of each column 0 (Martens 2010)."""
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    array = normal_array(generator, tensor.shape, np.dtype(float)) * std
+    zeros = math.ceil(sparsity * tensor.shape[0])
+    for column in array.T:
+        column[random_source(generator).permutation(len(column))[:zeros]] = 0
+    return _set(tensor, array)
+
+
+def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
+    """Normal with this mean and standard deviation, but only what falls into [a, b]."""
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of "
+            "values may be incorrect.",
+            stacklevel=2,
+        )
+    source, array = random_source(generator), np.empty(tensor.shape)
+    missing = np.ones(tensor.shape, bool)
+    peak = min(max(mean, a), b)  # of the density within [a, b]
+    near = a <= mean <= b and b - a > 2 * std
+    while count := int(missing.sum()):  # draw, and draw again what is not accepted
+        if near:
+            drawn = source.normal(mean, std, count)
+            accepted = (drawn >= a) & (drawn <= b)
+        else:
+            drawn = source.uniform(a, b, count)
+            ratio = ((peak - mean) ** 2 - (drawn - mean) ** 2) / (2 * std**2)
+            accepted = source.random(count) <= np.exp(ratio)
+        array[missing] = drawn
+        missing[missing] = ~accepted
+    return _set(tensor, array)

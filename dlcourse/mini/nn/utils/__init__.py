@@ -1,6 +1,20 @@
 """What one does to parameters and their gradients, and to sequences of unequal lengths (`rnn`)."""
 
 from dlcourse.mini.nn.utils import rnn
-from dlcourse.mini.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
+from dlcourse.mini.nn.utils.clip_grad import (
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
+)
+from dlcourse.mini.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "rnn"]
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "rnn",
+    "vector_to_parameters",
+]
