@@ -357,3 +357,24 @@ def test_an_index_that_changes_after_its_use_does_no_harm():
     rows.fill_(0)
     y.backward()
     assert x.grad.tolist() == [[11, 10], [1101, 1101]]
+
+
+def test_pieces_are_views_of_one_node():
+    """Writing to the whole, or to a piece, after the cut: the gradients follow."""
+    x = mini.arange(6.0).requires_grad_()
+    whole = x * 1
+    first, _ = whole.split(3)
+    whole.mul_(5)  # first is taken again
+    (first**2).sum().backward()
+    assert x.grad.tolist() == [0, 50, 100, 0, 0, 0]
+    x = mini.ones(4, requires_grad=True)
+    a, b = (x * 1).chunk(2)
+    assert a.grad_fn is b.grad_fn
+    a.mul_(5)
+    (a.sum() + 2 * b.sum()).backward()
+    assert x.grad.tolist() == [5, 5, 2, 2]
+    rows = (x * 1).reshape(2, 2)
+    first, second = rows.unbind()
+    rows[0].mul_(3)
+    (first.sum() + second.sum()).backward()
+    assert x.grad.tolist() == [8, 8, 3, 3]

@@ -204,6 +204,40 @@ class Stack(Op):
         return (None, *grad_output.unbind(ctx.dim))
 
 
+class Split(Op):
+    """One node for all pieces of a tensor: their gradients meet in one `cat`."""
+
+    @staticmethod
+    def forward(ctx, x, pieces, dim):
+        ctx.dim = dim
+        return tuple([Tensor(piece._data) for piece in pieces])
+
+    @staticmethod
+    def backward(ctx, *grad_outputs):
+        return cat(grad_outputs, ctx.dim), None, None
+
+
+class SplitWithSizes(Split):
+    """The pieces of sizes that were listed, under the name that torch gives their node."""
+
+
+class Unbind(Split):
+    """One node for all slices along a dimension."""
+
+    @staticmethod
+    def backward(ctx, *grad_outputs):
+        return stack(grad_outputs, ctx.dim), None, None
+
+
+def of_one_node(kind, x, pieces, dim):
+    """The pieces, views of x that they are, as outputs of one node instead of a slice each."""
+    if pieces and pieces[0]._grad_fn is not None:
+        outs = kind.apply(x, pieces, dim)
+        for piece, out in zip(pieces, outs, strict=True):
+            piece._grad_fn, piece._output_nr = out._grad_fn, out._output_nr
+    return tuple(pieces)
+
+
 # -- the functions that users call -----------------------------------------------------------------
 
 
@@ -435,12 +469,13 @@ def _equal_lengths(length, step):
 
 def split(tensor, split_size_or_sections, dim=0):
     """A tuple of views: pieces of one size (the last may be smaller), or of the sizes listed."""
-    # NB: in torch the pieces of split, and of unbind, are outputs of one node; in mini slices each.
+    # NB: in torch a piece, or a slice of unbind, that has a history must not be written to.
     dim = wrap_dim(dim, tensor._data.ndim)
     length = tensor._data.shape[dim]
     if isinstance(split_size_or_sections, int | np.integer):
-        lengths = _equal_lengths(length, int(split_size_or_sections))
+        lengths, kind = _equal_lengths(length, int(split_size_or_sections)), Split
     else:
+        kind = SplitWithSizes
         lengths = list(split_size_or_sections)
         if sum(lengths) != length:
             raise RuntimeError(
@@ -451,7 +486,7 @@ def split(tensor, split_size_or_sections, dim=0):
     for size in lengths:
         pieces.append(tensor[(slice(None),) * dim + (slice(start, start + size),)])
         start += size
-    return tuple(pieces)
+    return of_one_node(kind, tensor, pieces, dim)
 
 
 def unbind(input, dim=0):
@@ -459,4 +494,5 @@ def unbind(input, dim=0):
     if input._data.ndim == 0:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     dim = wrap_dim(dim, input._data.ndim)
-    return tuple(input[(slice(None),) * dim + (i,)] for i in range(input._data.shape[dim]))
+    slices = [input[(slice(None),) * dim + (i,)] for i in range(input._data.shape[dim])]
+    return of_one_node(Unbind, input, slices, dim)
