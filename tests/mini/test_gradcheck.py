@@ -1,5 +1,7 @@
 """gradcheck and gradgradcheck, and that they see a planted wrong derivative."""
 
+import inspect
+
 from dlcourse import mini
 from dlcourse.mini.autograd import Function, GradcheckError, gradcheck, gradgradcheck
 
@@ -124,3 +126,16 @@ def test_torchs_own_check_takes_the_same_call():
     options = {"eps": 1e-6, "atol": 1e-5, "rtol": 1e-3, "raise_exception": True}
     assert torch.autograd.gradcheck(lambda x: x**3, x, **options)
     assert gradcheck(lambda x: x**3, leaf(0.5, -1.5), **options)
+
+
+def test_the_signatures_are_torchs_and_the_rest_is_refused():
+    for name in ("gradcheck", "gradgradcheck"):
+        ours, theirs = (inspect.signature(getattr(f.autograd, name)) for f in (mini, torch))
+        assert [(p.name, p.kind, p.default) for p in ours.parameters.values()] == [
+            (p.name, p.kind, p.default) for p in theirs.parameters.values()
+        ]
+    assert gradcheck(cube(), leaf(0.5), fast_mode=True, nondet_tol=1e-3)
+    assert gradgradcheck(cube(), leaf(0.5), fast_mode=True, check_undefined_grad=False)
+    for check, option in ((gradcheck, "check_forward_ad"), (gradgradcheck, "check_batched_grad")):
+        with pytest.raises(NotImplementedError, match=option):
+            check(cube(), leaf(0.5), **{option: True})

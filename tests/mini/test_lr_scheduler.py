@@ -252,7 +252,7 @@ def a_rate_that_is_a_tensor(f):
 
 
 def a_schedule_of_ones_own(f):
-    class Inverse(f.optim.lr_scheduler.LRScheduler):
+    class Inverse(f.optim.lr_scheduler._LRScheduler):
         def get_lr(self):
             return [base / (1 + self.last_epoch) for base in self.base_lrs]
 

@@ -243,8 +243,17 @@ def the_callers_groups(f):
     return sorted(groups[0]), len(groups[0]["params"])
 
 
+def a_number_of_numpys_stays_one(f):
+    optimizer = f.optim.SGD(leaves(f), lr=0.1)
+    optimizer.param_groups[0]["lr"] = np.float64(0.5)
+    other = f.optim.SGD(leaves(f))
+    other.load_state_dict(optimizer.state_dict())
+    return type(other.param_groups[0]["lr"]).__name__
+
+
 PROGRAMS = [
-    hooks, hooks_that_replace, hooks_of_states, a_step_of_ones_own, named, a_rate_that_is_a_tensor,
+    a_number_of_numpys_stays_one, hooks, hooks_that_replace,
+    hooks_of_states, a_step_of_ones_own, named, a_rate_that_is_a_tensor,
     copied, the_callers_groups,
 ]  # fmt: skip
 

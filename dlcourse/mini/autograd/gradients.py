@@ -99,12 +99,24 @@ def analytical_jacobian(output, x):
     return np.array(rows).T.reshape(x._data.size, output._data.size)
 
 
-def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
+def gradcheck(
+    func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0,
+    check_undefined_grad=True, check_grad_dtypes=False, check_batched_grad=False,
+    check_batched_forward_grad=False, check_forward_ad=False, check_backward_ad=True,
+    fast_mode=False, masked=None,
+):  # fmt: skip
     """Compare analytical gradients with central differences, for float64 inputs.
 
     Returns True, or raises GradcheckError (returns False when `raise_exception` is off).
     Source: torch.autograd.gradcheck, the slow and exact mode.
     """
+    # NB: in torch fast_mode compares one random projection; mini compares every element, always.
+    # NB: in torch check_undefined_grad also tries backward with None for outputs that nobody used.
+    _refuse_checks(
+        check_batched_grad=check_batched_grad, check_forward_ad=check_forward_ad, masked=masked,
+        check_batched_forward_grad=check_batched_forward_grad,
+        **{"check_backward_ad=False": not check_backward_ad},
+    )  # fmt: skip
     inputs = tuple(_listed(inputs))
     try:
         checked = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
@@ -147,10 +159,24 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
     return True
 
 
+def _refuse_checks(**wanted):
+    for name, value in wanted.items():
+        if value:
+            raise NotImplementedError(f"mini's gradcheck does not support {name}: leave it out")
+
+
 def gradgradcheck(
-    func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True
-):
+    func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3,
+    gen_non_contig_grad_outputs=False, raise_exception=True, nondet_tol=0.0,
+    check_undefined_grad=True, check_grad_dtypes=False, check_batched_grad=False,
+    check_fwd_over_rev=False, check_rev_over_rev=True, fast_mode=False, masked=False,
+):  # fmt: skip
     """`gradcheck` of the gradient itself: checks second derivatives."""
+    _refuse_checks(
+        check_batched_grad=check_batched_grad, check_fwd_over_rev=check_fwd_over_rev,
+        gen_non_contig_grad_outputs=gen_non_contig_grad_outputs, masked=masked,
+        **{"check_rev_over_rev=False": not check_rev_over_rev},
+    )  # fmt: skip
     inputs = tuple(_listed(inputs))
     if grad_outputs is None:
         rng = np.random.default_rng(0)

@@ -270,7 +270,8 @@ def _copied(name, value, param=None):
         return {key: _copied(key, item, param) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)([_copied(None, item, param) for item in value])
-    if not isinstance(value, Tensor) and not hasattr(value, "__array__"):
+    number = isinstance(value, np.generic)  # which would pass for an array
+    if not isinstance(value, Tensor) and (number or not hasattr(value, "__array__")):
         return deepcopy(value)
     array = value._data if isinstance(value, Tensor) else np.asarray(value)
     return Tensor(np.array(array, array.dtype if name == "step" else param._data.dtype))

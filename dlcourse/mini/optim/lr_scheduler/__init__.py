@@ -29,3 +29,5 @@ __all__ = [
     "MultiplicativeLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR",
     "StepLR",
 ]  # fmt: skip
+
+_LRScheduler = LRScheduler  # torch's older name, which programs still derive from

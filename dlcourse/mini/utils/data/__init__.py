@@ -1,6 +1,7 @@
 """Data sets, samplers and the loader that makes batches, under the names of torch.utils.data."""
 
 from dlcourse.mini.utils.data.collate import default_collate, default_convert
+from dlcourse.mini.utils.data.dataloader import DataLoader
 from dlcourse.mini.utils.data.dataset import (
     ChainDataset,
     ConcatDataset,
@@ -11,7 +12,6 @@ from dlcourse.mini.utils.data.dataset import (
     TensorDataset,
     random_split,
 )
-from dlcourse.mini.utils.data.loader import DataLoader
 from dlcourse.mini.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
