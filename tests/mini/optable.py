@@ -7,6 +7,7 @@ how).  Each family that has a file of its own adds its rows at the end.
 import numpy as np
 import rows_creation
 import rows_pointwise
+import rows_reduce
 from rows import (
     ANY,
     FRAMEWORKS,
@@ -441,7 +442,7 @@ ROWS = [
     *INDEX_ROWS,
     *LINALG_ROWS,
 ]
-ROWS += rows_pointwise.ROWS + rows_creation.ROWS
+ROWS += rows_pointwise.ROWS + rows_creation.ROWS + rows_reduce.ROWS
 
 
 # What must be refused.  Where the sentence differs, `_sentence=False`; the type is always torch's.
@@ -583,4 +584,4 @@ ERRORS = [
     *INDEX_ERRORS,
     *LINALG_ERRORS,
 ]
-ERRORS += rows_pointwise.ERRORS + rows_creation.ERRORS
+ERRORS += rows_pointwise.ERRORS + rows_creation.ERRORS + rows_reduce.ERRORS

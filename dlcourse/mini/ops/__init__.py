@@ -4,6 +4,9 @@ A new operation is one class and one function in a family's file, one word in th
 one row in the table of the tests.
 """
 
+import functools
+import inspect
+
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._device import CPU
 from dlcourse.mini._format import tensor_repr
@@ -11,6 +14,7 @@ from dlcourse.mini.ops import (
     arithmetic,
     choose,
     compare,
+    counting,
     creation,
     einsum,
     elementary,
@@ -25,12 +29,14 @@ from dlcourse.mini.ops import (
     random,
     rearrange,
     reduce,
+    scan,
     scatter,
     shape,
     softmax,
     sorting,
     special,
     state,
+    statistics,
 )
 from dlcourse.mini.ops.operation import NotAnOperand
 
@@ -66,6 +72,10 @@ FUNCTIONS = {
     **named(random, "bernoulli multinomial"),
     **named(state, "numel is_floating_point is_complex is_signed is_nonzero is_same_size"),
     **named(reduce, "sum mean var std amax amin max min argmax argmin logsumexp all any"),
+    **named(scan, "cumsum cumprod logcumsumexp cummax cummin prod diff"),
+    **named(statistics, "norm dist nansum nanmean median nanmedian mode quantile nanquantile"),
+    **named(statistics, "aminmax cov corrcoef renorm"),
+    **named(counting, "count_nonzero unique unique_consecutive bincount histc"),
     **named(softmax, "softmax log_softmax"),
     **named(shape, "reshape flatten permute transpose t squeeze unsqueeze flip split unbind"),
     **named(rearrange, "ravel unflatten swapaxes swapdims adjoint movedim moveaxis roll fliplr"),
@@ -87,6 +97,8 @@ FREE = {
     **named(logic, "isin"),
     **named(einsum, "einsum tensordot"),
     **named(products, "chain_matmul vander"),
+    **named(statistics, "cdist var_mean std_mean"),
+    **named(counting, "bucketize searchsorted"),
     **named(shape, "cat stack"),
     **named(pieces, "concat concatenate hstack vstack row_stack dstack column_stack block_diag"),
     **named(pieces, "atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_shapes"),
@@ -155,6 +167,7 @@ IN_PLACE = words("""
     logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor bitwise_left_shift
     bitwise_right_shift gcd lcm scatter_add scatter scatter_reduce index_add index_copy
     index_fill index_put put masked_scatter addmm addmv addr addbmm baddbmm tril triu
+    cumsum cumprod renorm
 """)
 IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
                       "__itruediv__": "div", "__ipow__": "pow", "__ifloordiv__": "floor_divide",
@@ -180,6 +193,27 @@ def operator(function):
 
     method.__doc__ = function.__doc__
     return method
+
+
+def with_numpy_names(function):
+    """Let axis= and keepdims= stand for dim= and keepdim=, as torch does."""
+    parameters = inspect.signature(function).parameters
+    synonyms = {"axis": "dim", "keepdims": "keepdim"}
+    synonyms = {a: b for a, b in synonyms.items() if b in parameters and a not in parameters}
+    if not synonyms:
+        return function
+
+    @functools.wraps(function)
+    def called(*args, **kwargs):
+        if kwargs:
+            kwargs = {synonyms.get(name, name): value for name, value in kwargs.items()}
+        return function(*args, **kwargs)
+
+    return called
+
+
+FUNCTIONS = {name: with_numpy_names(function) for name, function in FUNCTIONS.items()}
+FREE = {name: with_numpy_names(function) for name, function in FREE.items()}
 
 
 def bind():

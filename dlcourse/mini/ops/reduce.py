@@ -162,6 +162,21 @@ class Logsumexp(Op):
         return grad * (x - restore(out, ctx.axes, x._data.shape)).exp(), None, None
 
 
+class StdOf(Op):
+    """The square root of a variance; where that is 0 the gradient is 0, as torch has it."""
+
+    @staticmethod
+    def forward(ctx, x):
+        out = Tensor(np.sqrt(x._data))
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (out,) = ctx.saved_tensors
+        return (grad_output / (2 * out)).masked_fill(out == 0, 0.0)
+
+
 class MaxResult(NamedTuple):
     """What max and min along one dim return."""
 
@@ -189,6 +204,8 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The variance, divided by N - correction (1: unbiased).  NaN where N <= correction."""
     # NB: in torch var and std are one node each, VarBackward0 and StdBackward0.
+    if isinstance(dim, bool):  # var(input, unbiased)
+        dim, unbiased = None, dim
     if unbiased is not None and correction is not None:
         raise TypeError("var() and std() take unbiased or correction, not both")
     if correction is None:
@@ -201,7 +218,8 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The square root of `var`."""
-    return var(input, dim, unbiased, keepdim, correction=correction).sqrt()
+    spread = var(input, dim, unbiased, keepdim, correction=correction)
+    return StdOf.apply(spread)
 
 
 def amax(input, dim=(), keepdim=False):
@@ -214,26 +232,28 @@ def amin(input, dim=(), keepdim=False):
     return Amin.apply(input, _not_empty(input, dim, "amin"), keepdim)
 
 
-def max(input, dim=None, keepdim=False):
+def max(input, dim=None, keepdim=False, *, other=None):
     """The largest value, ties sharing its gradient; with `dim` (values, indices) along it.
 
     max(input, other) is maximum(input, other).
     """
-    if isinstance(dim, Tensor):
-        return maximum(input, dim)
+    other = dim if isinstance(dim, Tensor) else other
+    if other is not None:
+        return maximum(input, other)
     axes = _not_empty(input, dim, "max")
     if dim is None:
         return Max.apply(input, axes, False)
     return MaxResult(*MaxDim.apply(input, wrap_dim(dim, input._data.ndim), keepdim))
 
 
-def min(input, dim=None, keepdim=False):
+def min(input, dim=None, keepdim=False, *, other=None):
     """The smallest value, ties sharing its gradient; with `dim` (values, indices) along it.
 
     min(input, other) is minimum(input, other).
     """
-    if isinstance(dim, Tensor):
-        return minimum(input, dim)
+    other = dim if isinstance(dim, Tensor) else other
+    if other is not None:
+        return minimum(input, other)
     axes = _not_empty(input, dim, "min")
     if dim is None:
         return Min.apply(input, axes, False)
@@ -265,14 +285,14 @@ def logsumexp(input, dim, keepdim=False):
     return Logsumexp.apply(input, axes_of(input, dim), keepdim)
 
 
-def all(input):
-    """Whether every element is true."""
-    return Tensor(np.asarray(input._data.all()))
+def all(input, dim=None, keepdim=False):
+    """Whether every element is true, over `dim` or over everything."""
+    return Tensor(np.asarray(input._data.all(axes_of(input, dim), keepdims=keepdim)))
 
 
-def any(input):
-    """Whether some element is true."""
-    return Tensor(np.asarray(input._data.any()))
+def any(input, dim=None, keepdim=False):
+    """Whether some element is true, over `dim` or over everything."""
+    return Tensor(np.asarray(input._data.any(axes_of(input, dim), keepdims=keepdim)))
 
 
 def _not_empty(x, dim, name):
