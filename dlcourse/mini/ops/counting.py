@@ -48,7 +48,10 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
 def bincount(input, weights=None, minlength=0):
     """How often each of 0, 1, 2, ... occurs in a vector, or the sum of its weights."""
     array = input._data
-    if array.ndim != 1 or array.dtype.kind == "f" or (array.size and array.min() < 0):
+    if array.dtype.kind == "f":
+        kind = input.dtype.scalar_type
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{kind}'")
+    if array.ndim != 1 or (array.size and array.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is None:
         return Tensor(np.bincount(array, minlength=minlength))
