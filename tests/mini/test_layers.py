@@ -108,6 +108,18 @@ def test_padding_is_its_plain_composition():
         )
 
 
+@pytest.mark.parametrize("how", ["reflect", "edge", "wrap"])
+def test_continuing_is_its_plain_composition(how):
+    from dlcourse.mini.ops.pad import continued, continued_plain
+
+    for dim, before, after in ((2, 3, 2), (3, 0, 5), (0, 1, 1)):
+        check_fused(
+            lambda x, a=(dim, before, after, how): continued(x, *a),
+            lambda x, a=(dim, before, after, how): continued_plain(x, *a),
+            IMAGES,
+        )
+
+
 @pytest.mark.parametrize("shape", [(7,), (6, 7)])
 def test_layer_normalisation_is_its_plain_composition(shape):
     from dlcourse.mini.ops.layer_norm import FusedRmsNorm, NativeLayerNorm

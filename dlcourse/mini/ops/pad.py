@@ -41,25 +41,59 @@ def part(x, dim, start, stop):
     return x[(slice(None),) * dim + (slice(start, stop),)]
 
 
-def reflected(x, dim, before, after):
-    """[a b c d] with 2 and 1 is [c b a b c d c]: the edge is not repeated."""
+class Continue(Op):
+    """x continued before and after along `dim`: element i is x[index[i]], and x stands at `start`.
+
+    NumPy's word for how: [a b c d] with 2 and 1 is [c b a b c d c] by "reflect", [a a a b c d d] by
+    "edge" and [c d a b c d a] by "wrap".
+    """
+
+    @staticmethod
+    def forward(ctx, x, dim, start, index):
+        ctx.rest = dim, start, index, x._data.shape[dim]
+        return Tensor(np.take(x._data, index, dim))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return ContinueInput.apply(grad_output, *ctx.rest), None, None, None
+
+
+class ContinueInput(Op):
+    """The adjoint of Continue: what stands in the border is ADDED to where it came from."""
+
+    @staticmethod
+    def forward(ctx, grad, dim, start, index, size):
+        ctx.rest = dim, start, index
+        slices = np.moveaxis(grad._data, dim, 0)
+        out = grad._data[(slice(None),) * dim + (slice(start, start + size),)].copy()
+        target = np.moveaxis(out, dim, 0)
+        for i in (*range(start), *range(start + size, len(index))):
+            target[index[i]] += slices[i]
+        return Tensor(out)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return Continue.apply(grad_output, *ctx.rest), None, None, None, None
+
+
+def continued(x, dim, before, after, how):
+    """x with `before` and `after` more elements along `dim`, by NumPy's word for how."""
+    index = np.pad(np.arange(x.shape[dim]), (before, after), mode=how)
+    return Continue.apply(x, dim, before, index)
+
+
+def continued_plain(x, dim, before, after, how):
+    """What continuing is, by concatenation."""
     n = x.shape[dim]
-    left, right = part(x, dim, 1, before + 1), part(x, dim, n - 1 - after, n - 1)
-    return cat([flip(left, dim), x, flip(right, dim)], dim)
-
-
-def replicated(x, dim, before, after):
-    """[a b c d] with 2 and 1 is [a a a b c d d]."""
-    n = x.shape[dim]
-    sizes = [(*x.shape[:dim], size, *x.shape[dim + 1 :]) for size in (before, after)]
-    left, right = part(x, dim, 0, 1), part(x, dim, n - 1, n)
-    return cat([expand(left, sizes[0]), x, expand(right, sizes[1])], dim)
-
-
-def periodic(x, dim, before, after):
-    """[a b c d] with 2 and 1 is [c d a b c d a]."""
-    n = x.shape[dim]
-    return cat([part(x, dim, n - before, n), x, part(x, dim, 0, after)], dim)
+    if how == "reflect":
+        left, right = part(x, dim, 1, before + 1), part(x, dim, n - 1 - after, n - 1)
+        left, right = flip(left, dim), flip(right, dim)
+    elif how == "edge":
+        sizes = [(*x.shape[:dim], size, *x.shape[dim + 1 :]) for size in (before, after)]
+        left, right = expand(part(x, dim, 0, 1), sizes[0]), expand(part(x, dim, n - 1, n), sizes[1])
+    else:
+        left, right = part(x, dim, n - before, n), part(x, dim, 0, after)
+    return cat([left, x, right], dim)
 
 
 def constant_pad_plain(x, pads, value):

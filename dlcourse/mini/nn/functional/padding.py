@@ -1,7 +1,7 @@
 """Borders around images."""
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.pad import ConstantPadND, part, periodic, reflected, replicated
+from dlcourse.mini.ops.pad import ConstantPadND, continued, part
 
 __all__ = ["pad"]
 
@@ -53,14 +53,14 @@ def _continued(x, dim, pair, mode):
                 f"but got: padding ({pair[0]}, {pair[1]}) at dimension {dim} of input "
                 f"{list(x.shape)}"
             )
-        x = reflected(x, dim, *longer)
+        x = continued(x, dim, *longer, "reflect")
         return part(x, dim, crop[0], x.shape[dim] - crop[1])
     x = part(x, dim, crop[0], n - crop[1])
     if mode == "replicate":
-        return replicated(x, dim, *longer)
+        return continued(x, dim, *longer, "edge")
     if max(longer) > x.shape[dim]:
         raise RuntimeError("Padding value causes wrapping around more than once.")
-    return periodic(x, dim, *longer)
+    return continued(x, dim, *longer, "wrap")
 
 
 def _check_continued(input, pad):
