@@ -15,7 +15,7 @@ FLOORS = (
     ("mini._core",),
     ("mini._format",),
     ("mini.ops",),
-    ("mini.autograd",),
+    ("mini.autograd", "mini.linalg"),
     ("mini.nn",),
     ("mini.optim", "mini.utils"),
     ("mini",),

@@ -2,7 +2,19 @@
 
 from math import e, inf, nan, pi
 
-from dlcourse.mini import _dtype, autograd, backends, cuda, func, nn, ops, optim, random, utils
+from dlcourse.mini import (
+    _dtype,
+    autograd,
+    backends,
+    cuda,
+    func,
+    linalg,
+    nn,
+    ops,
+    optim,
+    random,
+    utils,
+)
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._device import device
 from dlcourse.mini._dtype import Size, dtype, finfo, get_default_dtype, iinfo, set_default_dtype
@@ -25,7 +37,7 @@ __all__ = [
     "Generator", "Size", "Tensor", "autograd", "backends", "cuda", "default_generator", "device",
     "dtype", "e", "enable_grad", "finfo", "func", "get_default_dtype", "iinfo", "inf",
     "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled",
-    "load", "nan", "nn",
+    "linalg", "load", "nan", "nn",
     "no_grad", "optim", "pi", "random", "save",
     "set_default_dtype", "set_grad_enabled", "utils",
 ]  # fmt: skip

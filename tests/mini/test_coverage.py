@@ -24,6 +24,10 @@ TYPES = """
 """
 # Names that other tests are about.
 ELSEWHERE = {
+    "linalg": "test_linalg", "inverse": "test_linalg", "pinverse": "test_linalg",
+    "det": "test_linalg", "logdet": "test_linalg", "slogdet": "test_linalg", "svd": "test_linalg",
+    "qr": "test_linalg", "cholesky": "test_linalg", "cholesky_solve": "test_linalg",
+    "cholesky_inverse": "test_linalg",
     "manual_seed": "test_state", "rand": "test_state", "randn": "test_state", "empty": "test_state",
     "randint": "test_state", "randperm": "test_state", "Generator": "test_state",
 **dict.fromkeys(TYPES.split(), "test_types"),

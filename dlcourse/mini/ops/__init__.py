@@ -23,6 +23,7 @@ from dlcourse.mini.ops import (
     linalg,
     logic,
     matrices,
+    matrix,
     pieces,
     pointwise,
     products,
@@ -86,6 +87,10 @@ FUNCTIONS = {
     **named(scatter, "take_along_dim masked_select masked_scatter"),
     **named(sorting, "sort argsort msort topk kthvalue nonzero argwhere"),
     **named(linalg, "matmul mm bmm dot outer"),
+    **named(matrix, "inverse pinverse det logdet slogdet cholesky cholesky_solve"),
+    **named(matrix, "cholesky_inverse"),
+    "svd": matrix.old_svd,
+    "qr": matrix.old_qr,
     **named(products, "addmm mv addmv addr addbmm baddbmm ger vdot inner matrix_power cross"),
 }
 
