@@ -221,34 +221,91 @@ DENSITY = 1 / math.sqrt(2 * math.pi)  # of the normal distribution at 0
 TANH_SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
-class Gelu(Op):
-    """x * Phi(x), Phi the distribution function of the normal distribution.
+def _halved(array):
+    """(1 + array) / 2, in that very array."""
+    array = np.asarray(array)
+    array += 1
+    array *= 0.5
+    return array
 
-    `ctx.share` is the factor beside x: Phi(x), or its approximation by tanh.
-    """
+
+def _phi(array):
+    """The normal distribution's function, (1 + erf(x / sqrt(2))) / 2."""
+    return _halved(erf_array(array * array.dtype.type(ROOT_HALF)))
+
+
+def _phi_by_tanh(array):
+    inner = np.asarray(array * array)
+    inner *= TANH_SCALE * CUBIC
+    inner += TANH_SCALE
+    inner *= array
+    return _halved(np.tanh(inner, out=inner))
+
+
+class Gelu(Op):
+    """x * Phi(x), Phi the normal distribution's function; `ctx.share` is Phi(x)."""
+
+    share_of = staticmethod(_phi)
 
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
         array = floats(x, "GeluKernelImpl")
-        share = erf_array(array * array.dtype.type(ROOT_HALF))
-        ctx.share = _halved(share)
+        ctx.share = ctx.share_of(array)
         return Tensor(array * ctx.share)
 
     @staticmethod
     def backward(ctx, grad_output):
         (x,) = ctx.saved_tensors
         if grad_mode.enabled:  # to be differentiated again
-            return grad_output * (Phi.apply(x) + x * (DENSITY * (x * x * -0.5).exp()))
-        array = x._data
-        slope = np.asarray(array * array)  # Phi(x) + x * phi(x)
-        slope *= -0.5
-        np.exp(slope, out=slope)
-        slope *= array
-        slope *= DENSITY
-        slope += ctx.share
-        slope *= grad_output._data
-        return Tensor(slope)
+            return grad_output * ctx.slope(x)
+        return Tensor(ctx.scaled_slope(x._data, ctx.share, grad_output._data))
+
+    @staticmethod
+    def slope(x):
+        return Phi.apply(x) + x * (DENSITY * (x * x * -0.5).exp())
+
+    @staticmethod
+    def scaled_slope(array, share, grad):
+        """(Phi(x) + x * phi(x)) * grad."""
+        out = np.asarray(array * array)
+        out *= -0.5
+        np.exp(out, out=out)
+        out *= array
+        out *= DENSITY
+        out += share
+        out *= grad
+        return out
+
+
+class GeluTanh(Gelu):
+    """x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2."""
+
+    share_of = staticmethod(_phi_by_tanh)
+
+    def name(self):
+        return "GeluBackward0"
+
+    @staticmethod
+    def slope(x):
+        t = (x * (x * x * (TANH_SCALE * CUBIC) + TANH_SCALE)).tanh()
+        inner = x * x * (3 * TANH_SCALE * CUBIC) + TANH_SCALE
+        return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner
+
+    @staticmethod
+    def scaled_slope(array, share, grad):
+        """share + x * (1 - tanh^2) / 2 * d(inner)/dx, times grad."""
+        out = np.asarray(array * array)
+        out *= 3 * TANH_SCALE * CUBIC
+        out += TANH_SCALE
+        out *= array
+        rest = 1 - share
+        rest *= 2
+        out *= rest  # (1 - tanh^2) / 2 = 2 * share * (1 - share)
+        out += 1
+        out *= share
+        out *= grad
+        return out
 
 
 class Phi(Smooth):
@@ -256,57 +313,11 @@ class Phi(Smooth):
 
     @staticmethod
     def values(array):
-        return _halved(erf_array(array * array.dtype.type(ROOT_HALF)))
+        return _phi(array)
 
     @staticmethod
     def slope(x):
         return DENSITY * (x * x * -0.5).exp()
-
-
-class GeluTanh(Op):
-    """x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2."""
-
-    def name(self):
-        return "GeluBackward0"
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        array = floats(x, "GeluKernelImpl")
-        inner = np.asarray(array * array)
-        inner *= TANH_SCALE * CUBIC
-        inner += TANH_SCALE
-        inner *= array
-        ctx.share = _halved(np.tanh(inner, out=inner))
-        return Tensor(array * ctx.share)
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        (x,) = ctx.saved_tensors
-        if grad_mode.enabled:  # to be differentiated again
-            t = (x * (x * x * (TANH_SCALE * CUBIC) + TANH_SCALE)).tanh()
-            inner = x * x * (3 * TANH_SCALE * CUBIC) + TANH_SCALE
-            return grad_output * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner)
-        array, share = x._data, ctx.share
-        slope = np.asarray(array * array)
-        slope *= 3 * TANH_SCALE * CUBIC
-        slope += TANH_SCALE
-        slope *= array
-        rest = 1 - share
-        rest *= 2
-        slope *= rest  # (1 - tanh^2) / 2 = 2 * share * (1 - share)
-        slope += 1
-        slope *= share
-        slope *= grad_output._data
-        return Tensor(slope)
-
-
-def _halved(array):
-    """(1 + array) / 2, in that very array."""
-    array = np.asarray(array)
-    array += 1
-    array *= 0.5
-    return array
 
 
 def gelu_plain(x):
