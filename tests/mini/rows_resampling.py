@@ -29,6 +29,8 @@ ROWS = [
     row("interpolate", IMAGES, [8, 10], None, "nearest"),
     row("interpolate", IMAGES, None, (2, 1.5), "bilinear"),
     row("interpolate", IMAGES, scale_factor=0.5),
+    row("interpolate", T((0, 3, 4, 5)), scale_factor=3),
+    row("interpolate", I((2, 3, 4, 5), 9, dtype="uint8"), scale_factor=2),
     *[
         row("interpolate", IMAGES, scale_factor=1.7, mode=mode, recompute_scale_factor=True)
         for mode in ("nearest", "bilinear", "bicubic")

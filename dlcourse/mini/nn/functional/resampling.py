@@ -4,6 +4,7 @@ Resizing is linear in the image and goes side by side: each side is multiplied b
 rows say how much of which old pixels makes a new one.
 """
 
+import math
 from collections.abc import Sequence
 
 from dlcourse.mini._core import Tensor
@@ -13,6 +14,7 @@ from dlcourse.mini.nn.functional.adaptive import (
     adaptive_avg_pool3d,
 )
 from dlcourse.mini.ops.index import index_select
+from dlcourse.mini.ops.pool import AvgPool2DInput, Windows
 
 import numpy as np
 
@@ -61,10 +63,21 @@ def _nearest(x, dim, count, factor, offset):
     where = np.minimum(where.astype(np.int64), old - 1)
     times, rest = divmod(count, old)
     if rest == 0 and np.array_equal(where, np.arange(count) // times):  # every pixel so many times
-        column = x.unsqueeze(dim + 1)
-        shape = *column.shape[: dim + 1], times, *column.shape[dim + 2 :]
-        return column.expand(shape).flatten(dim, dim + 1)
+        return _repeated(x, dim, times)
     return index_select(x, dim, Tensor(where))
+
+
+def _repeated(x, dim, times):
+    """Each element `times` times along `dim`; the adjoint of adding up windows of so many."""
+    shape = *x.shape[:dim], x.shape[dim] * times, *x.shape[dim + 1 :]
+    if not x.dtype.is_floating_point:
+        return Tensor(np.repeat(x._data, times, dim))
+    inner = math.prod(shape[dim + 1 :])
+    rows = x.reshape(-1, x.shape[dim], inner)
+    window, none = (times, 1), (0, 0)
+    windows = Windows(window, tuple(rows.shape[1:]), window, (1, 1), (none, none), none)
+    size = rows.shape[0], rows.shape[1] * times, inner
+    return AvgPool2DInput.apply(rows, windows, 1, size).reshape(shape)
 
 
 def _mixed(x, dim, count, factor, align_corners, cubic):
