@@ -13,6 +13,7 @@ from dlcourse.mini import (
     ops,
     optim,
     random,
+    special,
     utils,
 )
 from dlcourse.mini._core import Tensor
@@ -39,7 +40,7 @@ __all__ = [
     "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled",
     "linalg", "load", "nan", "nn",
     "no_grad", "optim", "pi", "random", "save",
-    "set_default_dtype", "set_grad_enabled", "utils",
+    "set_default_dtype", "set_grad_enabled", "special", "utils",
 ]  # fmt: skip
 
 # mini.float32 and the like, mini.add and the like: each stands in one table.

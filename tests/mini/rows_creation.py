@@ -26,6 +26,10 @@ ROWS = [
     row("new_zeros", I((3,)), 2, dtype=F64, requires_grad=True, _forms=METHOD),
     row("new_full", X, (2,), 3, _forms=METHOD),
     row("new_full", I((3,)), (2, 1), 3, _forms=METHOD),
+    *[row(f"{n}Tensor", [[1, 0], [2, 3]], _forms=FREE) for n in
+      ("Float", "Double", "Half", "Long", "Int", "Byte", "Bool")],
+    row("FloatTensor", _forms=FREE),
+    row("detach", X, _forms=FREE),
     # triangles
     *[row(n, x, *a) for n in ("tril", "triu") for x, a in (
         (T((3, 4)), ()), (X, (1,)), (X, (-1,)), (T((4, 2)), (-2,)), (T((0, 3)), ()),

@@ -43,6 +43,10 @@ ROWS = [
     *[row("diff", X, **o, _node=False) for o in ({}, {"n": 2}, {"dim": 1}, {"n": 4, "dim": 0})],
     row("diff", T((4,)), prepend=T((1,)), append=T((2,)), _node=False),
     row("diff", B((4,))),
+    *[row("trapezoid", X, **o, _forms=FREE, _node=False) for o in ({}, {"dx": 0.5}, {"dim": 1})],
+    row("trapezoid", X, T((5,)), _forms=FREE, _node=False),
+    row("trapz", X, T((3,)), dim=1, _forms=FREE, _node=False),
+    row("trapz", X, X, _forms=FREE, _node=False),
     # norms
     *[row("norm", X, p, **o, _node=False) for p in (2, 1, 3, 1.5, INF, "fro", 0)
       for o in ({}, {"dim": 1}, {"dim": (0, 2), "keepdim": True})],

@@ -18,7 +18,7 @@ THIS = Path(__file__).name
 ROWS = {case.name for case in optable.ROWS}
 TYPES = """
     bernoulli multinomial rand_like randn_like randint_like normal poisson seed initial_seed
-    get_rng_state set_rng_state device cuda backends finfo iinfo pi e inf nan promote_types
+    get_rng_state set_rng_state device cuda backends special finfo iinfo pi e inf nan promote_types
     result_type can_cast is_floating_point is_complex is_signed is_nonzero is_same_size numel
     empty_like
 """

@@ -77,6 +77,15 @@ QUESTIONS = {
             (True, 1), (f.tensor(1.0, dtype=f.float64), x(f)), (x(f).bool(), 3),
         )
     ],
+    "special": lambda f: [
+        *[getattr(f.special, n)(f.tensor([0.3, 0.6])) for n in (
+            "expit", "gammaln", "psi", "digamma", "erf", "erfc", "erfinv", "exp2", "expm1",
+            "log1p", "logit", "sinc",
+        )],
+        f.special.xlogy(x(f), x(f).abs()), f.special.softmax(x(f), 1),
+        f.special.log_softmax(x(f), 1), f.special.logsumexp(x(f), 1),
+        f.special.polygamma(1, x(f).abs()),
+    ],
     "asarray": lambda f: [
         [f.asarray(a, copy=c).data_ptr() == a.ctypes.data for c in (None, True, False)]
         for a in [np.arange(3.0)]

@@ -192,3 +192,20 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
         high, low = out.narrow(dim, start, length), out.narrow(dim, 0, length)
         out = high ^ low if out._data.dtype.kind == "b" else high - low
     return out
+
+
+def trapezoid(y, x=None, *, dx=1, dim=-1):
+    """The integral of `y` along `dim` by trapezoids, at the points `x` or `dx` apart."""
+    n = y._data.shape[dim]
+    if n == 0:
+        return y.sum(dim)
+    areas = (y.narrow(dim, 0, n - 1) + y.narrow(dim, 1, n - 1)) / 2
+    if x is None:
+        return (areas * dx).sum(dim)
+    widths = diff(x, dim=dim if x._data.ndim > 1 else 0)
+    if x._data.ndim == 1:
+        widths = widths.reshape([-1 if d == wrap_dim(dim, y.ndim) else 1 for d in range(y.ndim)])
+    return (areas * widths).sum(dim)
+
+
+trapz = trapezoid
