@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import re
 import warnings
 
 from dlcourse import mini
@@ -15,6 +16,11 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:The epoch parameter",
     "ignore:Detected call",  # test_warns_as_torch is about both
 )
+
+
+def described(value):
+    """The name of a case: without addresses, for the tests run in several processes."""
+    return re.sub(r" at 0x\w+", "", str(value))
 
 
 def halves(epoch):
@@ -109,17 +115,17 @@ SWALR = [("SWALR", {"swa_lr": 0.05}), ("SWALR", {"swa_lr": [0.1, 1.0], "anneal_e
          ("SWALR", {"swa_lr": 0.1, "anneal_epochs": 0})]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "options"), [*CASES, *SWALR], ids=str)
+@pytest.mark.parametrize(("name", "options"), [*CASES, *SWALR], ids=described)
 def test_rates_as_torchs(name, options):
     agree(lambda f: schedule(f, name, options), rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+@pytest.mark.parametrize(("name", "options"), CASES, ids=described)
 def test_goes_on_from_a_state(name, options):
     agree(lambda f: schedule(f, name, options, resume=5), rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize(("name", "options"), EPOCHS_GIVEN, ids=str)
+@pytest.mark.parametrize(("name", "options"), EPOCHS_GIVEN, ids=described)
 def test_an_epoch_may_be_given(name, options):
     agree(lambda f: schedule(f, name, options, steps=2, epochs=(7, 3, 11)), rtol=1e-12, atol=1e-15)
 
@@ -129,7 +135,7 @@ def test_the_first_beta_goes_as_the_momentum(name):
     agree(lambda f: schedule(f, name, ROWS[name][0], "AdamW"), rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES[:14], ids=str)
+@pytest.mark.parametrize(("name", "options"), CASES[:14], ids=described)
 def test_starting_in_the_middle(name, options):
     def program(f):
         optimizer = optimizer_of(f)

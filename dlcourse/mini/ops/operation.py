@@ -115,5 +115,5 @@ def masked(array, mask):
     because inf * 0 is not 0.
     """
     integer = np.dtype(f"i{array.itemsize}")
-    bits = np.negative(mask.view(np.int8))  # 1 becomes all ones, and stays so in any width
+    bits = np.negative(np.asarray(mask, np.bool_).view(np.int8))  # 1 becomes all ones, in any width
     return np.asarray(array.view(integer) & bits).view(array.dtype)
