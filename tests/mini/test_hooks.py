@@ -5,6 +5,7 @@ import threading
 from dlcourse import mini
 
 import pytest
+import torch
 from both import agree, same_error
 
 
@@ -279,3 +280,11 @@ def test_one_mode_object_may_be_used_inside_itself():
     with mode, mode:
         assert not mini.is_grad_enabled()
     assert mini.is_grad_enabled()
+
+
+def test_only_inputs_is_an_old_word():
+    for f in (mini, torch):
+        x = f.ones(1, requires_grad=True)
+        with pytest.warns(FutureWarning, match="only_inputs argument is deprecated"):
+            (g,) = f.autograd.grad(x * 2, x, None, None, False, False)
+        assert g.item() == 2

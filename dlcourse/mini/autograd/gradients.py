@@ -1,5 +1,7 @@
 """grad and backward, gradcheck and gradgradcheck."""
 
+import warnings
+
 from dlcourse.mini._core import Tensor, run_backward
 from dlcourse.mini._grad_mode import enable_grad, no_grad
 
@@ -32,6 +34,7 @@ def grad(
     grad_outputs=None,
     retain_graph=None,
     create_graph=False,
+    only_inputs=True,
     allow_unused=None,
     is_grads_batched=False,
     materialize_grads=False,
@@ -41,6 +44,13 @@ def grad(
     Raises when an input is not part of the graph, unless `allow_unused` (None comes back) or
     `materialize_grads` (zeros come back).
     """
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To "
+            "accumulate gradient for other parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if is_grads_batched:
         raise NotImplementedError(
             "mini does not support is_grads_batched: call grad once for each row"
@@ -55,6 +65,8 @@ def grad(
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     gradients = [None] * len(roots) if grad_outputs is None else _listed(grad_outputs)
     found = run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulate=False)
+    # A gradient may be a slice of larger memory; torch's can be viewed in any shape.
+    found = [None if g is None else g.contiguous() for g in found]
     if materialize_grads:
         found = [
             Tensor(np.zeros_like(t._data)) if g is None else g
