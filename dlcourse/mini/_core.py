@@ -13,7 +13,7 @@ import operator
 import weakref
 
 from dlcourse.mini import _errors
-from dlcourse.mini._dtype import Size, from_numpy_dtype
+from dlcourse.mini._dtype import Size, from_numpy_dtype, get_default_dtype
 from dlcourse.mini._grad_mode import grad_mode, quietly, set_grad_enabled
 
 import numpy as np
@@ -49,7 +49,7 @@ class Tensor:
     __array_priority__ = 1000  # ndarray * Tensor asks Tensor first
 
     def __init__(self, data, requires_grad=False):
-        self._data = data if type(data) is np.ndarray else np.asarray(data)
+        self._data = data if type(data) is np.ndarray else _as_array(data)
         self._requires_grad = False
         self._grad = self._grad_fn = self._hooks = self._view = None
         self._output_nr = 0
@@ -211,6 +211,14 @@ class Tensor:
     def retains_grad(self):
         node = self._grad_fn
         return node is not None and node._retained is not None and self._output_nr in node._retained
+
+
+def _as_array(data):
+    """What Tensor is called with, if not an array: lists become floats, as torch.Tensor's do."""
+    if isinstance(data, int):
+        # NB: in torch Tensor(2, 3) is a 2 x 3 tensor of whatever the memory held.
+        raise TypeError("Tensor() takes data; for a tensor of a given shape use mini.empty(shape)")
+    return np.asarray(data, get_default_dtype().numpy if isinstance(data, list | tuple) else None)
 
 
 class RemovableHandle:

@@ -254,3 +254,10 @@ def test_tensors_are_pickled():
     agree(program)
     part = mini.zeros(1000)[:2]
     assert len(pickle.dumps(part)) < 400  # not the whole memory that it is a view of
+
+
+def test_tensor_of_a_list_is_of_floats():
+    """Tensor([1, 2]) was of integers."""
+    agree(lambda f: f.Tensor([[1, 2], [3, 4]]))
+    with pytest.raises(TypeError, match=r"use mini\.empty"):
+        mini.Tensor(2, 3)
