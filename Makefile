@@ -32,7 +32,7 @@ test unit nb notebooks lab: export OMP_WAIT_POLICY = PASSIVE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two installations into one .venv
-.PHONY: help book serve test unit nb site notebooks lab doctor lint format lock clean distclean
+.PHONY: help book serve test unit nb site map notebooks lab doctor lint format lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ site: $(VENV)/.all book ## build the site and check it: links, alt text, nothing
 	DLCOURSE_SITE=$(HTML) $(BIN)/python -m pytest -q tests/test_book.py
 
 # ------------------------------------------------------------------------ what a writer needs
+
+map: $(VENV)/.all ## write the pages of the reference that compare mini with torch
+	$(BIN)/python -m dlcourse.book.differences
 
 notebooks: $(VENV)/.all ## run every notebook, store its outputs and normalise it
 	$(BIN)/python -m dlcourse.book.notebooks $(NB)

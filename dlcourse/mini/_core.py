@@ -375,7 +375,7 @@ class Function:
     def _own(self, out, args, nr):
         """An input returned as it is, or a view made in forward, becomes a Tensor of its own."""
         if not isinstance(out, Tensor):
-            # NB: torch hands on anything else unrecorded, so that its gradient is lost in silence.
+            # NB: in torch anything else is handed on unrecorded: its gradient is lost in silence.
             raise TypeError(
                 f"the forward of {type(self).__name__} must return a Tensor or a tuple of Tensors, "
                 f"but got {type(out).__name__}"

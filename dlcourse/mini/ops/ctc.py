@@ -35,7 +35,7 @@ class CtcLoss(Op):
         (x,) = ctx.saved_tensors
         states, alphas, steps, loss = ctx.found
         share = states.shares(alphas, states.betas(steps), loss)  # (T, N, C)
-        # NB: in torch, too, this is the gradient of what log_softmax was given: it counts on
+        # As in torch, this is the gradient of what log_softmax was given: it counts on
         # log-probabilities that sum to one, and is then the same behind log_softmax.
         slope = np.exp(states.log_probs) - share
         slope[np.arange(len(slope))[:, None] >= steps] = 0
