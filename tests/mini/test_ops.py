@@ -105,6 +105,7 @@ def test_operation_matches_torch(case):
             check(case, form, dtype, layout)
 
 
+@pytest.mark.filterwarnings("ignore:The reduce argument of torch.scatter")  # once a process
 @pytest.mark.parametrize("case", [r for r in optable.ROWS if r.node], ids=str)
 def test_node_has_torchs_name(case):
     for form in set(forms(case)) - {"in-place"}:
