@@ -43,6 +43,8 @@ CELL_TIMEOUT = 600  # seconds
 BUDGETS = {"projects": 120}  # seconds for a notebook, by its folder; others:
 BUDGET = 60
 
+SVG_WORDS = re.compile(r"<text\b[^>]*>([^<]+)<")
+
 # What tools leave in the metadata about themselves, the machine or the hour.
 LEFT_IN_NOTEBOOK = re.compile(
     "colab|execution|interpreter|jupytext|kernelspec|language_info|papermill|signature|toc|"
@@ -257,9 +259,11 @@ def keep_what_agrees(stored: dict, fresh: dict) -> None:
 
 
 def _gist(outputs: list[dict]) -> str:
-    """An exempt output but for what may vary: its numbers and its pictures."""
+    """An exempt output but for what may vary: its numbers, and its pictures but for their words."""
     kinds = [sorted(output.get("data", {})) for output in outputs]
-    return str(kinds) + NUMBER.sub("0", "\n".join(_texts(output) for output in outputs))
+    drawn = "".join(output.get("data", {}).get("image/svg+xml", "") for output in outputs)
+    words = sorted({NUMBER.sub("0", word) for word in SVG_WORDS.findall(drawn)})
+    return f"{kinds} {words} " + NUMBER.sub("0", "\n".join(_texts(output) for output in outputs))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

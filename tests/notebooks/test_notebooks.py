@@ -266,6 +266,23 @@ def test_a_run_stores_what_is_new_and_leaves_the_rest(path):
     assert path.read_text(encoding="utf-8") == near
 
 
+def test_an_exempt_picture_stays_until_other_words_stand_in_it():
+    def book(*words):
+        svg = "".join(f'<text x="{len(words)}">{word}</text>' for word in words)
+        output = {"output_type": "display_data", "metadata": {}, "data": {"image/svg+xml": svg}}
+        meta = {"tags": ["nbval-ignore-output"], "dlcourse": {"exempt": "rounding is shown"}}
+        cell = {"cell_type": "code", "id": "a", "execution_count": 1, "metadata": meta}
+        return {"cells": [{**cell, "outputs": [output]}]}
+
+    stored = book("torch", "0.1", "0.2")
+    for fresh, kept in [(book("torch", "0.3"), True), (book("torch", "smooth", "0.1"), False)]:
+        drawn = fresh["cells"][0]["outputs"][0]["data"]
+        notebooks.keep_what_agrees(stored, fresh)
+        now = fresh["cells"][0]["outputs"][0]["data"]
+        assert (now == stored["cells"][0]["outputs"][0]["data"]) is kept
+        assert (now == drawn) is not kept
+
+
 def test_a_failing_cell_is_shown_and_nothing_stored(path):
     write(path, code("x = 1", count=None), code("y = x\ny / 0", count=None))
     before = path.read_bytes()
