@@ -151,13 +151,14 @@ TUTORIAL = Recipe(
 )
 RECIPES = {"full": FULL, "small": SMALL, "tutorial": TUTORIAL}
 
-# The small recipe with one thing changed.
+# The small recipe with one thing changed (in one case the learning rate with it).
 ABLATION = {
     "the small recipe": SMALL,
     "no augmentation": replace(SMALL, augment=False),
     "no label smoothing": replace(SMALL, label_smoothing=0.0),
     "no weight decay": replace(SMALL, weight_decay=0.0),
     "no momentum": replace(SMALL, momentum=0.0),
+    "no momentum, rate x 10": replace(SMALL, momentum=0.0, lr=1.0),  # steps as long as with it
     "no schedule": replace(SMALL, schedule="constant"),
     "no batch normalisation": replace(SMALL, batch_norm=False),
     "LeNet": replace(SMALL, model="lenet"),
