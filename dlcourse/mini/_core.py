@@ -49,7 +49,9 @@ class Tensor:
     __array_priority__ = 1000  # ndarray * Tensor asks Tensor first
 
     def __init__(self, data, requires_grad=False):
-        self._data = data if type(data) is np.ndarray else _as_array(data)
+        if type(data) is not np.ndarray:
+            data = np.asarray(data) if isinstance(data, np.generic) else _as_array(data)
+        self._data = data
         self._requires_grad = False
         self._grad = self._grad_fn = self._hooks = self._view = None
         self._output_nr = 0
@@ -402,12 +404,11 @@ class Function:
         if self._to_save:
             self._saved = [self._pack(t, outputs) for t in self._to_save]
             self._to_save = ()
+        # What the gradients of the outputs have to fit.
+        self._metas = [(tensor._data.shape, tensor._data.dtype) for tensor in outputs]
         constants = self._non_differentiable and [id(t) for t in self._non_differentiable]
-        self._metas = metas = []  # of the outputs: what their gradients have to fit
         for nr, tensor in enumerate(outputs):
-            array = tensor._data
-            metas.append((array.shape, array.dtype))
-            if array.dtype.kind == "f" and id(tensor) not in constants:
+            if tensor._data.dtype.kind == "f" and id(tensor) not in constants:
                 tensor._requires_grad, tensor._grad_fn, tensor._output_nr = True, self, nr
         self._non_differentiable = ()
         if Function._watch is not None:

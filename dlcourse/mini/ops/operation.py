@@ -33,9 +33,11 @@ def as_tensor_operand(x, other):
     """
     if isinstance(x, Tensor):
         return x
+    mine = other._data.dtype
+    if mine.kind == "f" and type(x) in (float, int):  # nearly always; the rest takes a microsecond
+        return Tensor(np.array(x, mine))
     if isinstance(x, bool | np.bool_):
         return Tensor(np.asarray(x))
-    mine = other._data.dtype
     if isinstance(x, int | np.integer):
         return Tensor(np.asarray(x, np.int64 if mine.kind == "b" else mine))
     if isinstance(x, float | np.floating):
