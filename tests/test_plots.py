@@ -59,6 +59,7 @@ FIGURES = {
     "surface": lambda: plots.loss_surface(
         lambda x, y: x**2 + 4 * y**2, (-1, 1), (-1, 1), paths={"torch": [[-1, 1], [0, 0]]}
     ),
+    "memory": lambda: plots.memory_walk({"t.T": ((4, 3), (1, 4), 0), "t[1]": ((4,), (1,), 4)}, 12),
     "boundary": lambda: plots.decision_boundary(
         circle_model, POINTS, (circle_model(POINTS) > 0) * 1
     ),
@@ -485,3 +486,25 @@ def test_arrays_out_of_tensors(T):
 
 def test_half_precision_of_torch():
     assert to_numpy(torch.ones(2, dtype=torch.bfloat16)).tolist() == [1, 1]
+
+
+# -- memory --------------------------------------------------------------------------------------
+
+
+def test_a_view_is_drawn_beside_the_cells_that_it_visits():
+    axes = plots.memory_walk({"t[:, 1::2]": ((3, 2), (4, 2), 1)}, 12)
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[1:7] == ["1", "3", "5", "7", "9", "11"]
+    assert texts[7:] == [str(k) for k in range(12)]
+    assert len(axes.lines) == 5  # steps from one element to the next
+
+
+@pytest.mark.parametrize("view", [((3, 5), (4, 1), 0), ((2,), (1,), -1), ((0,), (1,), 0)])
+def test_a_view_that_leaves_the_memory_is_not_drawn(view):
+    with pytest.raises(ValueError, match="memory of 12 cells"):
+        plots.memory_walk({"bad": view}, 12)
+
+
+def test_memory_is_drawn_in_two_dimensions_at_most():
+    with pytest.raises(ValueError, match="one or two dimensions"):
+        plots.memory_walk({"cube": ((2, 2, 2), (4, 2, 1), 0)}, 12)

@@ -4,8 +4,8 @@
     plots.curves({"mini": losses, "torch": losses})    and the other figures of `figures.py`
     plots.draw_graph(loss, model)                      the computational graph, mini's or torch's
 
-colors.py the palette, style.py the look, figures.py the figures; graph.py, layout.py and svg.py
-draw graphs, without Matplotlib. Nothing here imports mini or torch.
+colors.py the palette, style.py the look, figures.py the figures, memory.py views in their memory;
+graph.py, layout.py and svg.py draw graphs, without Matplotlib. Nothing here imports mini or torch.
 """
 
 from dlcourse.plots.colors import COLORS
@@ -20,6 +20,7 @@ from dlcourse.plots.figures import (
     loss_surface,
 )
 from dlcourse.plots.graph import GraphDrawing, draw_graph
+from dlcourse.plots.memory import memory_walk
 from dlcourse.plots.style import save_figure, to_svg, use_style
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "histogram",
     "image_grid",
     "loss_surface",
+    "memory_walk",
     "save_figure",
     "to_svg",
     "use_style",
