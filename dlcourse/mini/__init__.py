@@ -8,6 +8,7 @@ from dlcourse.mini import (
     backends,
     cuda,
     func,
+    jit,
     linalg,
     nn,
     ops,
@@ -30,17 +31,18 @@ from dlcourse.mini._grad_mode import (
 from dlcourse.mini._memory import keep_freed_memory
 from dlcourse.mini._serialization import load, save
 from dlcourse.mini.autograd.anomaly import is_anomaly_enabled
+from dlcourse.mini.jit import compile
 from dlcourse.mini.ops.creation import Generator, default_generator
 
 keep_freed_memory()
 
 __all__ = [
-    "Generator", "Size", "Tensor", "autograd", "backends", "cuda", "default_generator", "device",
-    "dtype", "e", "enable_grad", "finfo", "func", "get_default_dtype", "iinfo", "inf",
-    "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled",
-    "linalg", "load", "nan", "nn",
-    "no_grad", "optim", "pi", "random", "save",
-    "set_default_dtype", "set_grad_enabled", "special", "utils",
+    "Generator", "Size", "Tensor", "autograd", "backends", "compile", "cuda",
+    "default_generator", "device", "dtype", "e", "enable_grad", "finfo", "func",
+    "get_default_dtype", "iinfo", "inf", "inference_mode", "is_anomaly_enabled",
+    "is_grad_enabled", "is_inference_mode_enabled", "jit", "linalg", "load", "nan", "nn",
+    "no_grad", "optim", "pi", "random", "save", "set_default_dtype", "set_grad_enabled",
+    "special", "utils",
 ]  # fmt: skip
 
 # mini.float32 and the like, mini.add and the like: each stands in one table.

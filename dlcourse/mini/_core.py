@@ -48,9 +48,12 @@ class Tensor:
                  "_requires_grad", "_view", "_writes")  # fmt: skip
     __array_priority__ = 1000  # ndarray * Tensor asks Tensor first
 
-    def __init__(self, data, requires_grad=False):
+    def __init__(self, data=(), requires_grad=False, *sizes):
         if type(data) is not np.ndarray:
-            data = np.asarray(data) if isinstance(data, np.generic) else _as_array(data)
+            if isinstance(data, np.generic):
+                data = np.asarray(data)
+            else:
+                data, requires_grad = _as_array(data, requires_grad, sizes)
         self._data = data
         self._requires_grad = False
         self._grad = self._grad_fn = self._hooks = self._view = None
@@ -215,12 +218,20 @@ class Tensor:
         return node is not None and node._retained is not None and self._output_nr in node._retained
 
 
-def _as_array(data):
-    """What Tensor is called with, if not an array: lists become floats, as torch.Tensor's do."""
+def _as_array(data, requires_grad, sizes):
+    """(array, requires_grad) of what Tensor is called with, if not an array.
+
+    Lists become floats, as torch.Tensor's do; Tensor(2, 3) is a tensor of these sizes.
+    """
     if isinstance(data, int):
-        # NB: in torch Tensor(2, 3) is a 2 x 3 tensor of whatever the memory held.
-        raise TypeError("Tensor() takes data; for a tensor of a given shape use mini.empty(shape)")
-    return np.asarray(data, get_default_dtype().numpy if isinstance(data, list | tuple) else None)
+        # requires_grad stands where the second size does.
+        data = Size((data, *(() if requires_grad is False else (requires_grad,)), *sizes))
+        requires_grad = False
+    if isinstance(data, Size):
+        # NB: in torch Tensor(2, 3) holds whatever the memory held; here it holds zeros.
+        return np.zeros(data, get_default_dtype().numpy), requires_grad
+    floats = get_default_dtype().numpy if isinstance(data, list | tuple) else None
+    return np.asarray(data, floats), requires_grad
 
 
 class RemovableHandle:

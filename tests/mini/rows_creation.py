@@ -27,7 +27,7 @@ ROWS = [
     row("new_full", X, (2,), 3, _forms=METHOD),
     row("new_full", I((3,)), (2, 1), 3, _forms=METHOD),
     *[row(f"{n}Tensor", [[1, 0], [2, 3]], _forms=FREE) for n in
-      ("Float", "Double", "Half", "Long", "Int", "Byte", "Bool")],
+      ("Float", "Double", "Half", "Long", "Int", "Short", "Char", "Byte", "Bool")],
     row("FloatTensor", _forms=FREE),
     row("detach", X, _forms=FREE),
     # triangles

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "is_inference_mode_enabled": "test_hooks", "no_grad": "test_hooks",
     "set_grad_enabled": "test_hooks", "autograd": "test_gradcheck", "nn": "test_modules",
     "is_anomaly_enabled": "test_autograd_tools", "random": "test_random", "func": "test_random",
+    "jit": "test_older_names", "compile": "test_older_names", "typename": "test_older_names",
     "load": "test_serialization",
     "save": "test_serialization",
     "optim": "test_optim",

@@ -8,7 +8,7 @@ from dlcourse.mini._grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from dlcourse.mini.autograd import functional
+from dlcourse.mini.autograd import function, functional
 from dlcourse.mini.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from dlcourse.mini.autograd.gradients import (
     GradcheckError,
@@ -17,9 +17,10 @@ from dlcourse.mini.autograd.gradients import (
     gradcheck,
     gradgradcheck,
 )
+from dlcourse.mini.autograd.variable import Variable
 
 __all__ = [
-    "Function", "GradcheckError", "backward", "detect_anomaly", "enable_grad", "functional", "grad",
-    "gradcheck", "gradgradcheck", "inference_mode", "is_grad_enabled",
-    "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad",
+    "function", "functional", "grad", "gradcheck", "gradgradcheck", "inference_mode",
+    "is_grad_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip

@@ -284,7 +284,7 @@ class Softmax(Module):
         self.dim = dim
 
     def forward(self, input):
-        return F.softmax(input, self.dim)
+        return F.softmax(input, self.dim, 5)
 
     def extra_repr(self):
         return f"dim={self.dim}"
@@ -294,14 +294,14 @@ class Softmin(Softmax):
     """softmax(-x) along `dim`."""
 
     def forward(self, input):
-        return F.softmin(input, self.dim)
+        return F.softmin(input, self.dim, 5)
 
 
 class LogSoftmax(Softmax):
     """log(softmax(x)) along `dim`."""
 
     def forward(self, input):
-        return F.log_softmax(input, self.dim)
+        return F.log_softmax(input, self.dim, 5)
 
 
 class Softmax2d(Module):

@@ -160,12 +160,10 @@ class Mapping(Module):
 
     def __init__(self, values=None):
         super().__init__()
-        self._keys = {}  # in order; the values are the attributes
         if values is not None:
             self.update(values)
 
     def __setitem__(self, key, value):
-        self._keys[key] = None
         self._put(key, value)
 
     def __getitem__(self, key):
@@ -174,7 +172,8 @@ class Mapping(Module):
         return getattr(self, key)
 
     def __delitem__(self, key):
-        del self._keys[key]
+        if key not in self._keys:
+            raise KeyError(key)
         delattr(self, key)
 
     def __len__(self):
@@ -218,7 +217,11 @@ class Mapping(Module):
 
 
 class ModuleDict(Mapping):
-    """A dictionary whose modules are registered."""
+    """A dictionary whose modules are registered; modules that are attributes are in it, too."""
+
+    @property
+    def _keys(self):
+        return {name: None for name, _ in self._own("module")}
 
     def _put(self, key, module):
         if key in self._kinds and module is not None:
@@ -305,7 +308,16 @@ class ParameterList(Module):
 class ParameterDict(Mapping):
     """A dictionary whose Parameters are registered; tensors become Parameters."""
 
+    def __init__(self, parameters=None):
+        vars(self)["_keys"] = {}  # in order; the values are the attributes
+        super().__init__(parameters)
+
+    def __delitem__(self, key):
+        super().__delitem__(key)
+        del self._keys[key]
+
     def _put(self, key, value):
+        self._keys[key] = None
         setattr(self, key, _as_parameter(value))
 
     def get(self, key, default=None):

@@ -38,6 +38,7 @@ from dlcourse.mini.ops import (
     special,
     state,
     statistics,
+    typed,
 )
 from dlcourse.mini.ops.operation import NotAnOperand
 
@@ -105,8 +106,8 @@ FREE = {
     **named(statistics, "cdist var_mean std_mean"),
     **named(counting, "bucketize searchsorted"),
     **named(scan, "trapezoid trapz"),
-    **named(creation, "FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ByteTensor"),
-    **named(creation, "BoolTensor"),
+    **named(typed, "FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ShortTensor"),
+    **named(typed, "CharTensor ByteTensor BoolTensor typename"),
     "detach": Tensor.detach,
     **named(shape, "cat stack"),
     **named(pieces, "concat concatenate hstack vstack row_stack dstack column_stack block_diag"),
@@ -135,6 +136,7 @@ METHODS = {
     **named(state, "item numpy tolist to type_as float double half long int short char byte bool"),
     **named(state, "type cpu cuda contiguous size dim stride is_contiguous element_size"),
     **named(state, "get_device storage_offset data_ptr"),
+    "new": typed.new,
     "nelement": state.numel,
     "ndimension": state.dim,
 }

@@ -5,18 +5,8 @@ import math
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._device import CPU, require_cpu
-from dlcourse.mini._dtype import (
-    bool_,
-    float16,
-    float32,
-    float64,
-    from_numpy_dtype,
-    get_default_dtype,
-    int32,
-    int64,
-    uint8,
-)
 from dlcourse.mini._dtype import dtype as Dtype
+from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
 from dlcourse.mini.ops.shape import sizes
 
 import numpy as np
@@ -118,23 +108,6 @@ def from_numpy(ndarray):
     from_numpy_dtype(ndarray.dtype)
     return Tensor(ndarray)
 
-
-def typed(name, dtype):
-    """The old constructor of that type: FloatTensor([1, 2]) of data, FloatTensor(2, 3) by size."""
-
-    def constructor(*args):
-        if args and not isinstance(args[0], int):
-            return tensor(args[0], dtype=dtype)
-        return empty(*(args or (0,)), dtype=dtype)
-
-    constructor.__name__, constructor.__doc__ = name, f"A {dtype.name} tensor: of data, or a size."
-    return constructor
-
-
-FloatTensor, DoubleTensor = typed("FloatTensor", float32), typed("DoubleTensor", float64)
-LongTensor, IntTensor = typed("LongTensor", int64), typed("IntTensor", int32)
-ByteTensor, BoolTensor = typed("ByteTensor", uint8), typed("BoolTensor", bool_)
-HalfTensor = typed("HalfTensor", float16)
 
 # -- constants -------------------------------------------------------------------------------------
 

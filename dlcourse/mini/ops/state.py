@@ -252,7 +252,7 @@ _NAMES = {
 
 
 def type(self, dtype=None):
-    """As that dtype, or as the type of a name such as "torch.FloatTensor"; without one the name."""
+    """As that dtype, LongTensor or the like, or "torch.LongTensor"; without one the name."""
     if dtype is None:
         return f"torch.{_NAMES[self.dtype.name]}Tensor"
     if isinstance(dtype, str):
@@ -260,7 +260,7 @@ def type(self, dtype=None):
         if dtype not in known:
             raise ValueError(f"invalid type: '{dtype}'")
         dtype = _dtype.DTYPES[known[dtype]]
-    return to(self, dtype)
+    return to(self, getattr(dtype, "dtype", dtype))  # LongTensor stands for its dtype
 
 
 def element_size(self):

@@ -195,24 +195,29 @@ def glu(input, dim=-1):
 
 def softmax(input, dim=None, _stacklevel=3, dtype=None):
     """exp(input) / sum(exp(input)) along `dim`."""
-    return _softmax.softmax(input, _stated(dim, "softmax"), dtype)
+    return _softmax.softmax(input, _stated(dim, "softmax", input, _stacklevel), dtype)
 
 
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
     """softmax(-input) along `dim`."""
-    return _softmax.softmax(-input, _stated(dim, "softmin"), dtype)
+    return _softmax.softmax(-input, _stated(dim, "softmin", input, _stacklevel), dtype)
 
 
 def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
     """log(softmax(input)) along `dim`, precise where softmax would round to 0."""
-    return _softmax.log_softmax(input, _stated(dim, "log_softmax"), dtype)
+    return _softmax.log_softmax(input, _stated(dim, "log_softmax", input, _stacklevel), dtype)
 
 
-def _stated(dim, name):
-    # NB: in torch softmax without dim guesses one and warns that this is deprecated.
-    if dim is None:
-        raise TypeError(f"{name}() needs dim: the dimension along which probabilities sum to 1")
-    return dim
+def _stated(dim, name, input, stacklevel):
+    """`dim`, or the one that torch guesses, with its warning."""
+    if dim is not None:
+        return dim
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. "
+        "Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
+    return 0 if input.ndim in (0, 1, 3) else 1
 
 
 def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):

@@ -1,0 +1,171 @@
+"""What older programs of torch are written with: Variable, typed constructors, sizes, jit."""
+
+import warnings
+
+from dlcourse import mini
+from dlcourse.mini import nn
+
+import numpy as np
+import pytest
+import torch
+
+ENGINES = pytest.mark.parametrize("lib", [mini, torch], ids=["mini", "torch"])
+TYPES = ["Float", "Double", "Half", "Long", "Int", "Short", "Char", "Byte", "Bool"]
+
+
+def size(lib, *lengths):
+    return lib.Size(lengths)
+
+
+@ENGINES
+@pytest.mark.parametrize(
+    ("args", "shape"),
+    [((), (0,)), ((3,), (3,)), ((2, 0), (2, 0)), ((2, 1, 3), (2, 1, 3)), (((2, 3),), (2,))],
+)
+def test_tensor_is_made_by_sizes(lib, args, shape):
+    out = lib.Tensor(*args)
+    assert (out.shape, out.dtype) == (shape, lib.float32)
+    assert not out.requires_grad
+    assert lib.Tensor(size(lib, 2, 3)).shape == (2, 3)
+
+
+@ENGINES
+def test_a_parameter_is_made_by_sizes(lib):
+    weight = lib.nn.Parameter(lib.Tensor(4, 3))
+    assert lib.nn.init.zeros_(weight).tolist() == [[0.0] * 3] * 4
+    assert weight.requires_grad
+
+
+@ENGINES
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_typed_constructor_is_a_type(lib, kind):
+    typed, x = getattr(lib, f"{kind}Tensor"), lib.tensor([1, 0])
+    assert typed([1, 0]).tolist() == [1, 0]
+    assert typed(2, 3).shape == typed(size(lib, 2, 3)).shape == (2, 3)
+    assert x.type(typed).dtype is typed([1, 0]).dtype
+    assert isinstance(x, typed) == (kind == "Long")
+    assert isinstance(x.type(typed), typed)
+    assert lib.typename(x.type(typed)) == f"torch.{kind}Tensor"
+    assert typed.__name__ == f"{kind}Tensor"
+
+
+@ENGINES
+def test_new_keeps_the_type(lib):
+    x = lib.ones(2, dtype=lib.float64)
+    assert x.new(2, 3).shape == x.new(size(lib, 2, 3)).shape == (2, 3)
+    assert x.new([1, 2]).tolist() == [1.0, 2.0]
+    assert x.new().shape == (0,)
+    assert x.new(2).zero_().dtype is lib.float64
+    assert lib.arange(2).new([1, 2]).dtype is lib.int64
+
+
+@ENGINES
+def test_typename(lib):
+    assert lib.typename(3) == "int"
+    assert lib.typename([]) == "list"
+    assert lib.typename(lib.nn.Linear(1, 1)).endswith("linear.Linear")
+
+
+@ENGINES
+def test_variable(lib):
+    x = lib.ones(2, requires_grad=True)
+    y = lib.autograd.Variable(x * 2)
+    assert (y.requires_grad, y.is_leaf) == (False, True)
+    assert lib.autograd.Variable(y, requires_grad=True).requires_grad
+    assert isinstance(x, lib.autograd.Variable)
+    assert not isinstance(2, lib.autograd.Variable)
+    with pytest.raises(TypeError, match="Variable data has to be a tensor, but got list"):
+        lib.autograd.Variable([1.0])
+
+
+def exponential(lib):
+    class Exponential(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, shift):
+            ctx.save_for_backward(y := (x + shift).exp())
+            return y
+
+        @staticmethod
+        @lib.autograd.function.once_differentiable
+        def backward(ctx, grad_output):
+            (y,) = ctx.saved_tensors
+            return grad_output * y, None
+
+    return Exponential
+
+
+@ENGINES
+def test_once_differentiable(lib):
+    x = lib.tensor([0.5, -1.0], requires_grad=True)
+    y = exponential(lib).apply(x, 1)
+    (plain,) = lib.autograd.grad(y.sum(), x, retain_graph=True)
+    np.testing.assert_allclose(plain.numpy(), np.exp([1.5, 0.0]), rtol=1e-6)
+    assert not plain.requires_grad
+    (grad,) = lib.autograd.grad((y * y).sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="trying to differentiate twice a function"):
+        grad.sum().backward()
+
+
+@ENGINES
+@pytest.mark.parametrize("name", ["softmax", "softmin", "log_softmax"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4), (2, 3, 2, 2)])
+def test_without_dim_torchs_guess_and_warning(lib, name, shape):
+    x = lib.arange(int(np.prod(shape))).reshape(shape).float()
+    function = getattr(lib.nn.functional, name)
+    with pytest.warns(UserWarning, match=f"Implicit dimension choice for {name} has been") as seen:
+        out = function(x)
+    assert seen[0].filename == __file__
+    assert lib.equal(out, function(x, 0 if len(shape) in (0, 1, 3) else 1))
+    module = {"softmax": "Softmax", "softmin": "Softmin", "log_softmax": "LogSoftmax"}[name]
+    with pytest.warns(UserWarning, match="Implicit dimension choice"):
+        assert lib.equal(getattr(lib.nn, module)()(x), out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        getattr(lib.nn, module)(dim=0)(x)
+
+
+@ENGINES
+def test_a_program_for_the_compiler_runs_as_it_is(lib):
+    @lib.jit.ignore
+    def ignored(x):
+        return x + 1
+
+    @lib.jit.unused
+    def unused(x):
+        return ignored(x)
+
+    assert unused(2) == 3
+    assert lib.jit.export(ignored)(2) == 3
+    assert not lib.jit.is_scripting()
+    assert not lib.jit.is_tracing()
+
+
+def test_compile_and_script_return_the_model_itself():
+    model = nn.Linear(2, 1)
+    assert mini.compile(model, mode="reduce-overhead") is model
+    assert mini.jit.script(model) is model
+    assert mini.compile(fullgraph=True)(len) is len
+
+
+# -- dictionaries of modules -----------------------------------------------------------------------
+
+
+@ENGINES
+def test_modules_added_to_a_dict_are_in_it(lib):
+    class Block(lib.nn.ModuleDict):
+        def __init__(self):
+            super().__init__()
+            self.add_module("first", lib.nn.Linear(2, 3))
+            self.second = lib.nn.ReLU()
+
+    block = Block()
+    block["third"] = lib.nn.Tanh()
+    assert list(block) == list(block.keys()) == ["first", "second", "third"]
+    assert [name for name, _ in block.items()] == ["first", "second", "third"]
+    assert len(block) == 3
+    assert "second" in block
+    assert "training" not in block
+    del block["first"]
+    assert list(block) == ["second", "third"]
+    with pytest.raises(KeyError):
+        del block["first"]
