@@ -6,6 +6,7 @@
 #   make test LOCK=/dev/null           no lock: in a fresh .venv, the newest that pyproject.toml allows
 #   make serve PORT=8000               a port of your choice
 #   make nb NB=chapters/foundations    these notebooks alone; the same for make notebooks
+#   make map MAP=--missing             compare those names alone that the page lacks
 
 PYTHON ?= python3
 PORT ?= 0
@@ -25,14 +26,14 @@ QUIET := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", 
 SHARED = --dist loadfile -n $(JOBS)
 
 # A GPU must not change what a notebook prints.
-test unit nb notebooks lab: export CUDA_VISIBLE_DEVICES =
+test unit nb notebooks lab map: export CUDA_VISIBLE_DEVICES =
 # Threads that wait for others leave the cores to them: two notebooks share two cores.
 test unit nb notebooks lab: export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two installations into one .venv
-.PHONY: help book serve test unit nb site map notebooks lab doctor lint format lock clean distclean
+.PHONY: help book serve test unit nb site bench map notebooks lab doctor lint format lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,7 +75,11 @@ site: $(VENV)/.all book ## build the site and check it: links, alt text, nothing
 
 # ------------------------------------------------------------------------ what a writer needs
 
-map: $(VENV)/.all ## write the pages of the reference that compare mini with torch
+bench: $(VENV)/.all ## measure mini against torch, time and memory, on an idle machine
+	$(BIN)/python -m benchmarks.bench
+
+map: $(VENV)/.all ## compare every name of mini with torch's, write the pages about it (minutes)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m dlcourse.book.torch_map $(MAP)
 	$(BIN)/python -m dlcourse.book.differences
 
 notebooks: $(VENV)/.all ## run every notebook, store its outputs and normalise it

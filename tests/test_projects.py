@@ -8,8 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from benchmarks import bench  # noqa: E402
 from dlcourse import datasets, projects  # noqa: E402
 from dlcourse.__main__ import _projects  # noqa: E402
+from dlcourse.book import torch_map  # noqa: E402
 from dlcourse.models import DigitsCNN, LeNet  # noqa: E402
 from dlcourse.projects import _record  # noqa: E402
 from dlcourse.projects import handwritten_digits as digits  # noqa: E402
@@ -183,7 +185,8 @@ def test_the_command_in_a_record_repeats_its_figures_and_names_no_folder():
 def test_a_shipped_record_says_how_to_repeat_it(path):
     record, programs = _record.read_record(path), _projects()
     assert {"command", "date", "versions", "hardware"} <= record.keys()
-    assert record["command"].startswith(tuple(f"python -m dlcourse train {p}" for p in programs))
+    commands = [f"python -m dlcourse train {p}" for p in programs]
+    assert record["command"].startswith((*commands, torch_map.COMMAND, bench.COMMAND))
     assert f"`{path.name}`" in path.with_name("README.md").read_text("utf-8")
 
 

@@ -18,10 +18,13 @@ import numpy as np
 import torch
 
 
-def circumstances(device: str) -> dict[str, Any]:
-    """Command, date, versions and hardware of this run; no names of machines or folders."""
+def circumstances(device: str, command: str | None = None) -> dict[str, Any]:
+    """Command, date, versions and hardware of this run; no names of machines or folders.
+
+    `command`: what to type for the same figures, where that is no `python -m dlcourse`.
+    """
     return {
-        "command": _command(sys.argv[1:]),
+        "command": command or _command(sys.argv[1:]),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "versions": {
             "dlcourse": dlcourse.__version__,

@@ -159,16 +159,21 @@ def lay_out(framework, array, layout):
     return framework.from_numpy(np.asarray(array).copy())
 
 
+def apply(case, framework, form, args, options):
+    """What a row is about, done to arguments that are made; `form` as in `call`."""
+    if form == "functional":
+        return getattr(framework.nn.functional, case.name)(*args, **options)
+    if form == "function":
+        return getattr(framework, case.name)(*args, **options)
+    if form == "in-place":
+        return getattr(args[0] * 1, f"{case.name}_")(*args[1:], **options)
+    return getattr(args[0], case.name)(*args[1:], **options)
+
+
 def call(case, framework, form, dtype="float64", layout="plain"):
     """Results and leaves of a row; `form` is "function", "method", "in-place" or "functional"."""
     args, options, leaves = make(case, framework, dtype, layout)
-    if form == "functional":
-        return getattr(framework.nn.functional, case.name)(*args, **options), leaves
-    if form == "function":
-        return getattr(framework, case.name)(*args, **options), leaves
-    if form == "in-place":
-        return getattr(args[0] * 1, f"{case.name}_")(*args[1:], **options), leaves
-    return getattr(args[0], case.name)(*args[1:], **options), leaves
+    return apply(case, framework, form, args, options), leaves
 
 
 FRAMEWORKS = (mini, torch)

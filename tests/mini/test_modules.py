@@ -20,6 +20,7 @@ import rows_sequences
 import torch
 from both import agree, same_error
 from rows_modules import CLASSES, IMAGES, LOGITS, X, floats
+from test_ops import derivatives
 
 FILES = (  # one or more a family; each has MODULES
     rows_modules,
@@ -35,18 +36,28 @@ FILES = (  # one or more a family; each has MODULES
 MODULES = [case for file in FILES for case in file.MODULES]
 
 
-def tensors(f, values):
-    """Arrays among arguments as tensors of that framework."""
+def tensors(f, values, dtype="float64"):
+    """Arrays among arguments as tensors of that framework, real ones in that precision."""
     if isinstance(values, dict):
-        return {k: tensors(f, v) for k, v in values.items()}
+        return {k: tensors(f, v, dtype) for k, v in values.items()}
     if isinstance(values, list | tuple):
-        return type(values)(tensors(f, v) for v in values)
-    return f.tensor(values) if isinstance(values, np.ndarray) else values
+        return type(values)(tensors(f, v, dtype) for v in values)
+    if isinstance(values, np.ndarray):
+        return f.tensor(values.astype(dtype) if values.dtype.kind == "f" else values)
+    return values
 
 
-def build(f, name, args, options):
-    """A module in double precision."""
-    return getattr(f.nn, name)(*tensors(f, args), **tensors(f, options)).double()
+def flat(values):
+    """The tensors in nested tuples and lists."""
+    if isinstance(values, list | tuple):
+        return [t for value in values for t in flat(value)]
+    return [values] if isinstance(values, mini.Tensor | torch.Tensor) else []
+
+
+def build(f, name, args, options, dtype="float64"):
+    """A module in that precision."""
+    module = getattr(f.nn, name)(*tensors(f, args), **tensors(f, options))
+    return module.to(getattr(f, dtype))
 
 
 @pytest.mark.parametrize(("name", "args", "options", "inputs"), MODULES)
@@ -72,6 +83,37 @@ def test_module_matches_torch(name, args, options, inputs):
             outs.append((out, args[0].grad))
         assert_matches(*outs)
         assert_matches(ours, theirs)  # parameters, buffers, gradients
+
+
+def prepared(f, module, inputs, dtype="float64"):
+    """A function of no arguments that applies the module, and what it is differentiated by."""
+    made = tensors(f, inputs, dtype)
+    leaves = [t.requires_grad_() for t in flat(made)[:1] if t.is_floating_point()]
+    return lambda: flat(module(*made)), [*leaves, *module.parameters()]
+
+
+def differentiated(name, args, options, inputs, dtype="float64"):
+    """Outputs, first and second derivatives of a module under mini and torch."""
+    ours, theirs = (build(f, name, args, options, dtype) for f in (mini, torch))
+    copy_weights(theirs, ours)
+
+    def run(f, module, twice):
+        function, leaves = prepared(f, module, inputs, dtype)
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            outs = function()
+            return outs, *derivatives(f, outs, leaves, twice)
+
+    try:
+        return run(mini, ours, True), run(torch, theirs, True)
+    except RuntimeError as error:
+        if "derivative" not in str(error):
+            raise
+        return run(mini, ours, False), run(torch, theirs, False)  # torch has no second one
+
+
+@pytest.mark.parametrize(("name", "args", "options", "inputs"), [m for m in MODULES if m[3]])
+def test_module_matches_torch_twice_differentiated(name, args, options, inputs):
+    assert_matches(*differentiated(name, args, options, inputs))
 
 
 def test_every_module_has_a_row():

@@ -37,7 +37,7 @@ def tensors(framework, shapes_and_dtypes, seed, requires_grad):
     ]
 
 
-def derivatives(framework, outs, leaves):
+def derivatives(framework, outs, leaves, twice=True):
     """First and second derivatives, times fixed random tensors; zeros where there are none."""
     outs = [o for o in outs if o.requires_grad]
     if not outs or not leaves:
@@ -46,7 +46,9 @@ def derivatives(framework, outs, leaves):
     seeds = tensors(framework, like, 1, True)
     options = {"allow_unused": True, "materialize_grads": True}
     grad = framework.autograd.grad
-    first = grad(outs, leaves, seeds, create_graph=True, **options)
+    first = grad(outs, leaves, seeds, create_graph=twice, **options)
+    if not twice:
+        return list(first), []
     like = [(tuple(g.shape), g.detach().numpy(force=True).dtype) for g in first]
     total = sum(
         (g * h).sum() for g, h in zip(first, tensors(framework, like, 2, False), strict=True)
@@ -55,38 +57,49 @@ def derivatives(framework, outs, leaves):
     return list(first), list(second)
 
 
-def run(case, framework, form, dtype, layout):
+def run(case, framework, form, dtype, layout, twice=True):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of the degrees of freedom of std
         out, leaves = optable.call(case, framework, form, dtype, layout)
         outs = flat(out)
-        first, second = derivatives(framework, outs, leaves)
+        first, second = derivatives(framework, outs, leaves, twice)
     return outs, first, second
 
 
-def check(case, form, dtype, layout, may_do_more=False):
-    """Value, first and second derivatives of a row agree, or both frameworks refuse.
+def results(case, form, dtype, layout, may_do_more=False, twice=True):
+    """Values, first and second derivatives of a row under mini and torch; None if both refuse.
 
-    `may_do_more`: mini need not refuse a memory layout that torch cannot cope with.
+    `may_do_more`: mini need not refuse a memory layout that torch cannot cope with; `twice`:
+    whether torch has second derivatives.
     """
-    at = f"{case} ({form}, {dtype}, {layout})"
     try:
-        theirs = run(case, torch, form, dtype, layout)
+        theirs = run(case, torch, form, dtype, layout, twice)
     except RuntimeError as error:
         if isinstance(error, NotImplementedError) and form == "in-place":
-            return  # torch knows no derivative of asinh_
+            return None  # torch knows no derivative of asinh_
         if form != "in-place" and layout == "plain":
             raise
         # The result does not fit into the tensor, or no view of such a layout is possible.
         if not may_do_more:
             with pytest.raises(RuntimeError):
                 run(case, mini, form, dtype, layout)
+        return None
+    ours = run(case, mini, form, dtype, layout, twice)
+    if bool(ours[2]) != bool(theirs[2]):
+        a, b = as_zeros(ours[2], theirs[2]), as_zeros(theirs[2], ours[2])
+        ours, theirs = (*ours[:2], a), (*theirs[:2], b)
+    return ours, theirs
+
+
+def check(case, form, dtype, layout, may_do_more=False, twice=True):
+    """Value, first and second derivatives of a row agree, or both frameworks refuse."""
+    at = f"{case} ({form}, {dtype}, {layout})"
+    found = results(case, form, dtype, layout, may_do_more, twice)
+    if found is None:
         return
-    ours = run(case, mini, form, dtype, layout)
+    ours, theirs = found
     assert [o.requires_grad for o in ours[0]] == [o.requires_grad for o in theirs[0]], at
     for what, a, b in zip(("value", "first", "second"), ours, theirs, strict=True):
-        if what == "second" and bool(a) != bool(b):
-            a, b = as_zeros(a, b), as_zeros(b, a)
         try:
             assert_matches(a, b, **TOLERANCE[dtype])
         except AssertionError as error:

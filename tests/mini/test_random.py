@@ -38,6 +38,21 @@ def test_the_default_generator_goes_on_from_a_state():
     agree(program)
 
 
+def the_default_generator(f):
+    generator = f.default_generator
+    f.manual_seed(7)
+    seed, state = generator.initial_seed(), generator.get_state()
+    first = f.rand(3)
+    generator.set_state(state)
+    repeated = f.equal(f.rand(3), first)
+    same = generator is f.random.default_generator
+    return seed, repeated, same, f.equal(generator.get_state(), f.get_rng_state())
+
+
+def test_the_default_generator_is_one_and_draws():
+    agree(the_default_generator)
+
+
 def test_fork_rng():
     def program(f):
         seen = []
