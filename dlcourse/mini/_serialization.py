@@ -13,7 +13,6 @@ import io
 import json
 import os
 import secrets
-import zipfile
 from collections import Counter, OrderedDict, defaultdict
 
 from dlcourse.mini._core import Tensor
@@ -64,6 +63,8 @@ def save(obj, f):
 
 
 def _write(file, structure, arrays):
+    import zipfile  # slow to import, for who saves nothing
+
     with zipfile.ZipFile(file, "w") as archive:
         for number, array in enumerate(arrays):
             data = io.BytesIO()
@@ -155,6 +156,8 @@ def _check_location(map_location):
 
 
 def _read(file, name):
+    import zipfile
+
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()

@@ -25,4 +25,4 @@ def seconds_of_import(folder):
 def test_mini_is_imported_within_a_quarter_of_a_second(tmp_path):
     """The quickest of some tries: others may use the machine.  The first compiles."""
     seconds_of_import(tmp_path)
-    assert any(seconds_of_import(tmp_path) < SECONDS for _ in range(8))
+    assert any(seconds_of_import(tmp_path) < SECONDS for _ in range(12))

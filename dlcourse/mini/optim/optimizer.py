@@ -4,7 +4,6 @@ import functools
 import warnings
 from collections import OrderedDict, defaultdict
 from copy import deepcopy
-from difflib import get_close_matches
 
 from dlcourse.mini._core import RemovableHandle, Tensor
 from dlcourse.mini._dtype import get_default_dtype
@@ -98,6 +97,8 @@ class Optimizer:
 
     def _check_group(self, group):
         for name in group.keys() - self.defaults.keys():
+            from difflib import get_close_matches  # rarely needed, and slow to import
+
             meant = get_close_matches(name, self.defaults, n=1, cutoff=0.8)
             if meant:
                 # NB: in torch a misspelt option of a group is kept and has no effect.
