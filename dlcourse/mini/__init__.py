@@ -4,6 +4,7 @@ from math import e, inf, nan, pi
 
 from dlcourse.mini import (
     _dtype,
+    amp,
     autograd,
     backends,
     cuda,
@@ -20,6 +21,7 @@ from dlcourse.mini import (
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._device import device
 from dlcourse.mini._dtype import Size, dtype, finfo, get_default_dtype, iinfo, set_default_dtype
+from dlcourse.mini._format import set_printoptions
 from dlcourse.mini._grad_mode import (
     enable_grad,
     inference_mode,
@@ -30,6 +32,17 @@ from dlcourse.mini._grad_mode import (
 )
 from dlcourse.mini._memory import keep_freed_memory
 from dlcourse.mini._serialization import load, save
+from dlcourse.mini._settings import (
+    are_deterministic_algorithms_enabled,
+    get_default_device,
+    get_float32_matmul_precision,
+    get_num_threads,
+    set_default_device,
+    set_float32_matmul_precision,
+    set_num_threads,
+    use_deterministic_algorithms,
+)
+from dlcourse.mini.amp import autocast
 from dlcourse.mini.autograd.anomaly import is_anomaly_enabled
 from dlcourse.mini.jit import compile
 from dlcourse.mini.ops.creation import Generator, default_generator
@@ -37,14 +50,35 @@ from dlcourse.mini.ops.creation import Generator, default_generator
 keep_freed_memory()
 
 __all__ = [
-    "Generator", "Size", "Tensor", "autograd", "backends", "compile", "cuda",
-    "default_generator", "device", "dtype", "e", "enable_grad", "finfo", "func",
-    "get_default_dtype", "iinfo", "inf", "inference_mode", "is_anomaly_enabled",
-    "is_grad_enabled", "is_inference_mode_enabled", "jit", "linalg", "load", "nan", "nn",
-    "no_grad", "optim", "pi", "random", "save", "set_default_dtype", "set_grad_enabled",
-    "special", "utils",
+    "Generator", "Size", "Tensor", "amp", "are_deterministic_algorithms_enabled", "autocast",
+    "autograd", "backends", "compile", "cuda", "default_generator", "device", "dtype", "e",
+    "enable_grad", "finfo", "func", "get_default_device", "get_default_dtype",
+    "get_float32_matmul_precision", "get_num_threads", "iinfo", "inf", "inference_mode",
+    "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled", "jit", "linalg",
+    "load", "nan", "nn", "no_grad", "optim", "pi", "random", "save", "set_default_device",
+    "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads",
+    "set_printoptions", "special", "use_deterministic_algorithms", "utils",
 ]  # fmt: skip
 
 # mini.float32 and the like, mini.add and the like: each stands in one table.
 globals().update(_dtype.DTYPES, **ops.FUNCTIONS, **ops.FREE)
 __all__ += [*_dtype.DTYPES, *ops.FUNCTIONS, *ops.FREE]
+
+# Functions of nn.functional that are mini.name as well, with the same arguments.
+FUNCTIONAL = """
+    adaptive_avg_pool1d avg_pool1d bilinear celu celu_ channel_shuffle
+    conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity
+    dropout group_norm hardshrink layer_norm max_pool1d max_pool2d max_pool3d pairwise_distance
+    pixel_shuffle pixel_unshuffle prelu relu_ rms_norm rrelu selu selu_ threshold threshold_
+"""
+# In-place methods that are functions, too: mini.exp_(x) is x.exp_().
+IN_PLACE = """
+    abs_ acos_ acosh_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_
+    ceil_ clamp_ clamp_max_ clamp_min_ clip_ cos_ cosh_ deg2rad_ detach_ erf_ erfc_ exp2_ exp_
+    expm1_ fill_ fix_ floor_ frac_ gcd_ index_put_ lcm_ ldexp_ log10_ log1p_ log2_ log_ logit_
+    nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ round_ rsqrt_ sigmoid_ sin_ sinc_ sinh_ sqrt_
+    square_ tan_ tanh_ trunc_ xlogy_ zero_
+"""
+globals().update({name: getattr(nn.functional, name) for name in FUNCTIONAL.split()})
+globals().update({name: getattr(Tensor, name) for name in IN_PLACE.split()})
+__all__ += [*FUNCTIONAL.split(), *IN_PLACE.split()]

@@ -1,5 +1,9 @@
 """What programs ask about graphics cards: there are none here."""
 
+from dlcourse.mini import amp
+
+__all__ = ["amp", "device_count", "empty_cache", "is_available", "manual_seed", "manual_seed_all"]
+
 
 def is_available():
     """False: mini computes on the CPU alone."""

@@ -2,6 +2,7 @@
 
 from dlcourse.mini.ops.factor import LinAlgError
 from dlcourse.mini.ops.linalg import matmul
+from dlcourse.mini.ops.lu import lu, matrix_exp
 from dlcourse.mini.ops.matrices import diagonal as _diagonal
 from dlcourse.mini.ops.matrix import (
     cholesky,
@@ -30,9 +31,9 @@ from dlcourse.mini.ops.products import vander as _vander
 
 __all__ = [
     "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv",
-    "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv",
-    "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vander", "vecdot",
-    "vector_norm",
+    "lstsq", "lu", "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank",
+    "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals",
+    "vander", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 

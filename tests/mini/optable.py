@@ -24,6 +24,7 @@ from rows import (
     reduction,
     row,
 )
+from rows_gaps import GAP_ERRORS, GAP_ROWS
 from rows_index import INDEX_ERRORS, INDEX_ROWS
 from rows_linalg import LINALG_ERRORS, LINALG_ROWS
 from rows_shape import SHAPE_ERRORS, SHAPE_ROWS
@@ -441,6 +442,7 @@ ROWS = [
     *SHAPE_ROWS,
     *INDEX_ROWS,
     *LINALG_ROWS,
+    *GAP_ROWS,
 ]
 ROWS += rows_pointwise.ROWS + rows_creation.ROWS + rows_reduce.ROWS
 
@@ -583,5 +585,6 @@ ERRORS = [
     *SHAPE_ERRORS,
     *INDEX_ERRORS,
     *LINALG_ERRORS,
+    *GAP_ERRORS,
 ]
 ERRORS += rows_pointwise.ERRORS + rows_creation.ERRORS + rows_reduce.ERRORS

@@ -22,6 +22,11 @@ TYPES = """
     result_type can_cast is_floating_point is_complex is_signed is_nonzero is_same_size numel
     empty_like
 """
+SETTINGS = """
+    amp autocast set_printoptions are_deterministic_algorithms_enabled get_default_device
+    get_float32_matmul_precision get_num_threads set_default_device set_float32_matmul_precision
+    set_num_threads use_deterministic_algorithms
+"""
 # Names that other tests are about.
 ELSEWHERE = {
     "linalg": "test_linalg", "inverse": "test_linalg", "pinverse": "test_linalg",
@@ -39,6 +44,8 @@ ELSEWHERE = {
     "set_grad_enabled": "test_hooks", "autograd": "test_gradcheck", "nn": "test_modules",
     "is_anomaly_enabled": "test_autograd_tools", "random": "test_random", "func": "test_random",
     "jit": "test_older_names", "compile": "test_older_names", "typename": "test_older_names",
+    **dict.fromkeys(mini.FUNCTIONAL.split() + mini.IN_PLACE.split(), "test_older_names"),
+    **dict.fromkeys(SETTINGS.split(), "test_older_names"),
     "load": "test_serialization",
     "save": "test_serialization",
     "optim": "test_optim",

@@ -58,6 +58,9 @@ CASES = {
         TALL, lambda f, a: (f.linalg.qr(a).Q, f.linalg.qr(a).R, *f.qr(a), *a.qr())
     ),
     "qr of a wide one": (WIDE, lambda f, a: tuple(f.linalg.qr(a))),
+    "lu": (S, lambda f, a: tuple(f.linalg.lu(a))),
+    "lu of a batch": (BATCH, lambda f, a: f.linalg.lu(a).L + f.linalg.lu(a).U),
+    "matrix_exp": (BATCH, lambda f, a: f.linalg.matrix_exp(a)),
     "svd": (BATCH, lambda f, a: [
         x for u, s, vh in (f.linalg.svd(a),) for x in (u**2, s, vh**2, (u * s[:, None]) @ vh)
     ]),

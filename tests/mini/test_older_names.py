@@ -169,3 +169,135 @@ def test_modules_added_to_a_dict_are_in_it(lib):
     assert list(block) == ["second", "third"]
     with pytest.raises(KeyError):
         del block["first"]
+
+
+# -- settings --------------------------------------------------------------------------------------
+
+
+def test_settings_are_accepted(lib=mini):
+    lib.use_deterministic_algorithms(lib.are_deterministic_algorithms_enabled(), warn_only=True)
+    lib.set_float32_matmul_precision("highest")
+    lib.set_default_device("cpu")
+    lib.set_num_threads(lib.get_num_threads())
+    assert lib.get_num_threads() >= 1
+    assert lib.get_default_device() == lib.device("cpu")
+    assert lib.get_float32_matmul_precision() == "highest"
+    with pytest.raises(RuntimeError, match="set_num_threads expects a positive integer"):
+        lib.set_num_threads(0)
+    with pytest.raises(TypeError, match="set_num_threads expects an int"):
+        lib.set_num_threads(1.5)
+
+
+def test_no_other_default_device():
+    with pytest.raises(RuntimeError, match="the CPU alone"):
+        mini.set_default_device("cuda")
+    with pytest.warns(UserWarning, match="is not one of"):
+        mini.set_float32_matmul_precision("low")
+
+
+PRINTED = (
+    lambda f: f.tensor([1.23456, 1e-6]), lambda f: f.tensor([1.0, 2.0]), lambda f: f.arange(3),
+    lambda f: f.arange(2000.0) / 7, lambda f: f.ones(40, 40) / 3, lambda f: f.tensor(0.123456789),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"precision": 2}, {"sci_mode": False}, {"sci_mode": True, "precision": 1}, {"edgeitems": 1},
+     {"threshold": 5, "linewidth": 40}, {"profile": "short"}, {"profile": "full"},
+     {"profile": "short", "precision": 5}, {"linewidth": 120, "sci_mode": False}],
+    ids=str,
+)  # fmt: skip
+def test_printoptions(options):
+    try:
+        for lib in (mini, torch):
+            lib.set_printoptions(**options)
+        assert [str(p(mini)) for p in PRINTED] == [str(p(torch)) for p in PRINTED]
+    finally:
+        for lib in (mini, torch):
+            lib.set_printoptions(profile="default")
+    assert [str(p(mini)) for p in PRINTED] == [str(p(torch)) for p in PRINTED]
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(ValueError, match="default, short, full"):
+        mini.set_printoptions(profile="long")
+
+
+@ENGINES
+def test_mixed_precision_is_off_without_a_graphics_card(lib):
+    with pytest.warns(UserWarning, match="is enabled, but CUDA is not available"):
+        scaler = lib.amp.GradScaler("cuda")
+    with pytest.warns(UserWarning, match="Disabling autocast"):
+        context = lib.autocast("cuda")
+    w = lib.ones(2, requires_grad=True)
+    optimizer = lib.optim.SGD([w], lr=0.5)
+    with context, lib.amp.autocast("cpu", enabled=False):
+        loss = (w * w).sum()
+    assert loss.dtype is lib.float32
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    scaler.step(optimizer)
+    scaler.update()
+    assert w.tolist() == [0.0, 0.0]
+    assert (scaler.is_enabled(), scaler.get_scale(), scaler.state_dict()) == (False, 1.0, {})
+    lib.amp.GradScaler(enabled=False).load_state_dict({})
+
+
+def test_autocast_on_the_cpu_is_refused():
+    with pytest.raises(NotImplementedError, match="enabled=False"):
+        mini.autocast("cpu")
+
+
+# -- names at the top ------------------------------------------------------------------------------
+
+X = np.linspace(-1.3, 2.1, 24)
+CALLS = {
+    "adaptive_avg_pool1d": ((2, 3, 4), 2),
+    "avg_pool1d": ((2, 3, 4), 2), "bilinear": ((6, 4), (6, 4), (1, 4, 4)),
+    "channel_shuffle": ((1, 4, 3, 2), 2), "conv1d": ((2, 3, 4), (1, 3, 2)),
+    "conv2d": ((1, 2, 3, 4), (3, 2, 2, 2)), "conv3d": ((1, 1, 2, 3, 4), (1, 1, 2, 2, 2)),
+    "conv_transpose1d": ((2, 3, 4), (3, 2, 2)), "conv_transpose2d": ((1, 2, 3, 4), (2, 1, 2, 2)),
+    "conv_transpose3d": ((1, 1, 2, 3, 4), (1, 2, 2, 2, 2)), "cosine_similarity": ((6, 4), (6, 4)),
+    "dropout": ((6, 4), 0.0, True), "group_norm": ((2, 4, 3), 2), "layer_norm": ((6, 4), [4]),
+    "max_pool1d": ((2, 3, 4), 2), "max_pool2d": ((2, 3, 4), 2), "max_pool3d": ((2, 3, 4, 1), 1),
+    "pairwise_distance": ((6, 4), (6, 4)), "pixel_shuffle": ((1, 4, 3, 2), 2),
+    "pixel_unshuffle": ((1, 1, 6, 4), 2), "prelu": ((6, 4), (1,)), "rms_norm": ((6, 4), [4]),
+    "threshold": ((6, 4), 0.1, 2.0), "threshold_": ((6, 4), 0.1, 2.0),
+    "clamp_": ((6, 4), 0.1), "clip_": ((6, 4), 0.1), "clamp_max_": ((6, 4), 0.1),
+    "clamp_min_": ((6, 4), 0.1), "fill_": ((6, 4), 3.0), "xlogy_": ((6, 4), (6, 4)),
+    "ldexp_": ((6, 4), (6, 4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", mini.FUNCTIONAL.split() + mini.IN_PLACE.split())
+def test_a_function_at_the_top_is_the_one_below(name):
+    def result(lib):
+        args = [make(lib, a) for a in CALLS.get(name, ((6, 4),))]
+        if name in ("gcd_", "lcm_"):
+            args = [lib.tensor([4, 6]), lib.tensor([6, 9])]
+        if name == "index_put_":
+            args = [lib.ones(3), (lib.tensor([0, 2]),), lib.zeros(2)]
+        lib.manual_seed(0)
+        out = getattr(lib, name)(*args)
+        return out, out is args[0]
+
+    (ours, same), (theirs, wanted) = result(mini), result(torch)
+    assert same == wanted
+    if name != "rrelu":
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-6, atol=1e-12)
+
+
+def make(lib, argument):
+    if isinstance(argument, tuple):
+        return lib.from_numpy(np.resize(X, argument))
+    return argument
+
+
+@ENGINES
+def test_float_power_in_place(lib):
+    x = lib.tensor([4.0, 9.0], dtype=lib.float64)
+    assert x.float_power_(0.5) is x
+    assert x.tolist() == [2.0, 3.0]
+    with pytest.raises(RuntimeError, match="result requires dtype Double"):
+        lib.ones(2).float_power_(2)

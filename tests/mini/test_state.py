@@ -93,7 +93,7 @@ def test_answers_as_torch(name):
 
 def covered():
     """The names of the tables that these questions, or tests below, ask about."""
-    others = {"uniform_", "normal_", "__reduce__", "new"}
+    others = {"uniform_", "normal_", "__reduce__", "new", "float_power_"}
     return {*QUESTIONS, *test_types.QUESTIONS, *test_types.DRAWS, *others}
 
 

@@ -18,10 +18,12 @@ from dlcourse.mini.ops import (
     creation,
     einsum,
     elementary,
+    embed,
     index,
     inplace,
     linalg,
     logic,
+    lu,
     matrices,
     matrix,
     pieces,
@@ -39,6 +41,7 @@ from dlcourse.mini.ops import (
     state,
     statistics,
     typed,
+    window,
 )
 from dlcourse.mini.ops.operation import NotAnOperand
 
@@ -90,6 +93,9 @@ FUNCTIONS = {
     **named(linalg, "matmul mm bmm dot outer"),
     **named(matrix, "inverse pinverse det logdet slogdet cholesky cholesky_solve"),
     **named(matrix, "cholesky_inverse"),
+    **named(embed, "slice_scatter select_scatter diagonal_scatter index_reduce"),
+    **named(counting, "histogram"),
+    **named(lu, "matrix_exp"),
     "svd": matrix.old_svd,
     "qr": matrix.old_qr,
     **named(products, "addmm mv addmv addr addbmm baddbmm ger vdot inner matrix_power cross"),
@@ -105,6 +111,8 @@ FREE = {
     **named(products, "chain_matmul vander"),
     **named(statistics, "cdist var_mean std_mean"),
     **named(counting, "bucketize searchsorted"),
+    **named(embed, "unravel_index"),
+    **named(window, "hann_window hamming_window blackman_window bartlett_window"),
     **named(scan, "trapezoid trapz"),
     **named(typed, "FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ShortTensor"),
     **named(typed, "CharTensor ByteTensor BoolTensor typename"),
@@ -137,6 +145,7 @@ METHODS = {
     **named(state, "type cpu cuda contiguous size dim stride is_contiguous element_size"),
     **named(state, "get_device storage_offset data_ptr"),
     "new": typed.new,
+    "float_power_": arithmetic.float_power_,
     "nelement": state.numel,
     "ndimension": state.dim,
 }
@@ -178,7 +187,7 @@ IN_PLACE = words("""
     logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor bitwise_left_shift
     bitwise_right_shift gcd lcm scatter_add scatter scatter_reduce index_add index_copy
     index_fill index_put put masked_scatter addmm addmv addr addbmm baddbmm tril triu
-    cumsum cumprod renorm
+    cumsum cumprod renorm index_reduce
 """)
 IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
                       "__itruediv__": "div", "__ipow__": "pow", "__ifloordiv__": "floor_divide",

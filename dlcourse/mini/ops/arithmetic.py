@@ -277,6 +277,16 @@ def float_power(input, exponent):
     return pow(*parts)
 
 
+def float_power_(self, exponent):
+    """input ** exponent, written into this tensor of float64."""
+    if self.dtype is not _dtype.float64:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {self.dtype.scalar_type} but the "
+            "operation's result requires dtype Double"
+        )
+    return self.pow_(exponent)
+
+
 def ldexp(input, other):
     """input * 2 ** other."""
     # NB: in torch it is one node, LdexpBackward0.

@@ -1,5 +1,7 @@
 """Counting and placing: unique values, histograms, where a value belongs; none has a gradient."""
 
+from typing import NamedTuple
+
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.reduce import axes_of
 
@@ -76,6 +78,33 @@ def histc(input, bins=100, min=0, max=0):
         min, max = min - 1, max + 1
     counts, _ = np.histogram(array, bins, (float(min), float(max)))
     return Tensor(counts.astype(array.dtype))
+
+
+class HistogramResult(NamedTuple):
+    """How many elements lie in each part, and the edges of the parts."""
+
+    hist: Tensor
+    bin_edges: Tensor
+
+
+def histogram(input, bins, *, range=None, weight=None, density=False):
+    """(hist, bin_edges): how many elements lie between the edges, or their summed weight.
+
+    `bins` is the edges, or a number of equal parts of `range` (without one of all elements);
+    `density`: as a share of all per unit of length.
+    """
+    if input._data.dtype.kind != "f":
+        raise NotImplementedError(
+            f"\"histogram_cpu\" not implemented for '{input.dtype.scalar_type}'"
+        )
+    array = input._data.ravel()
+    edges = bins._data if isinstance(bins, Tensor) else bins
+    if isinstance(edges, int) and range is None:
+        range = (array.min(), array.max()) if array.size else (0.0, 0.0)
+        range = range if range[0] < range[1] else (range[0] - 0.5, range[1] + 0.5)
+    weights = None if weight is None else weight._data.ravel()
+    hist, edges = np.histogram(array, edges, range, density, weights)
+    return HistogramResult(*(Tensor(part.astype(array.dtype)) for part in (hist, edges)))
 
 
 def bucketize(input, boundaries, *, out_int32=False, right=False):

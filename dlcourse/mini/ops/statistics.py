@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.distance import LinalgVectorNorm
+from dlcourse.mini.ops.matrix import matrix_norm
 from dlcourse.mini.ops.reduce import Amax, Amin, axes_of, mean, std, sum, var
 from dlcourse.mini.ops.shape import wrap_dim
 
@@ -13,9 +14,11 @@ import numpy as np
 
 
 def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
-    """The p-norm over `dim`, of everything without one; "fro" is p = 2."""
+    """The p-norm over `dim`, of everything without one; "fro" is p = 2, "nuc" that of matrices."""
+    if p == "nuc":
+        return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     if isinstance(p, str) and p != "fro":
-        raise NotImplementedError(f"mini's norm takes a number or 'fro' for p, got {p!r}")
+        raise NotImplementedError(f"mini's norm takes a number, 'fro' or 'nuc' for p, got {p!r}")
     input = input if dtype is None else input.to(dtype)
     if input._data.dtype.kind != "f":
         raise RuntimeError(
