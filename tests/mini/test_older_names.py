@@ -174,18 +174,18 @@ def test_modules_added_to_a_dict_are_in_it(lib):
 # -- settings --------------------------------------------------------------------------------------
 
 
-def test_settings_are_accepted(lib=mini):
-    lib.use_deterministic_algorithms(lib.are_deterministic_algorithms_enabled(), warn_only=True)
-    lib.set_float32_matmul_precision("highest")
-    lib.set_default_device("cpu")
-    lib.set_num_threads(lib.get_num_threads())
-    assert lib.get_num_threads() >= 1
-    assert lib.get_default_device() == lib.device("cpu")
-    assert lib.get_float32_matmul_precision() == "highest"
+def test_settings_are_accepted():
+    mini.use_deterministic_algorithms(mini.are_deterministic_algorithms_enabled(), warn_only=True)
+    mini.set_float32_matmul_precision("highest")
+    mini.set_default_device("cpu")
+    mini.set_num_threads(mini.get_num_threads())
+    assert mini.get_num_threads() >= 1
+    assert mini.get_default_device() == mini.device("cpu")
+    assert mini.get_float32_matmul_precision() == "highest"
     with pytest.raises(RuntimeError, match="set_num_threads expects a positive integer"):
-        lib.set_num_threads(0)
+        mini.set_num_threads(0)
     with pytest.raises(TypeError, match="set_num_threads expects an int"):
-        lib.set_num_threads(1.5)
+        mini.set_num_threads(1.5)
 
 
 def test_no_other_default_device():
