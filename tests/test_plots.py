@@ -508,3 +508,44 @@ def test_a_view_that_leaves_the_memory_is_not_drawn(view):
 def test_memory_is_drawn_in_two_dimensions_at_most():
     with pytest.raises(ValueError, match="one or two dimensions"):
         plots.memory_walk({"cube": ((2, 2, 2), (4, 2, 1), 0)}, 12)
+
+# -- paths that move ---------------------------------------------------------------------------
+
+
+def valley(x, y):
+    return x**2 + 4 * y**2
+
+
+def descents(**changes):
+    paths = {"a": [[-1, 1], [0.5, -0.5], [0, 0]], "b": [[1, 1], [0, 1], [0, 0.5]]}
+    given = {"name": "valley", "label": "two paths"} | changes
+    return plots.descents(valley, (-1, 1), (-1, 1), given.pop("paths", paths), **given)
+
+
+def test_descents_moves_by_css_alone_and_only_for_who_wants_motion():
+    html = descents()._repr_html_()
+    assert "<script" not in html
+    outside = re.sub(r"@media \(prefers-reduced-motion:no-preference\)\{.*?\}\}", "", html)
+    assert "animation:" in html
+    assert "animation:" not in outside
+    assert "animation-play-state:paused" in html
+    assert html == descents()._repr_html_()
+
+
+def test_descents_puts_a_ball_on_every_point_of_its_path():
+    drawn = descents()
+    ends = re.findall(r"\.dl-valley-\d\{transform:translate\(([\d.]+)px,([\d.]+)px\)\}", drawn.html)
+    assert len(ends) == 2
+    assert drawn.html.count("<circle ") == 2
+    figure = drawn.ax.figure
+    height = figure.get_figheight() * 72
+    for (x, y), point in zip(ends, [(0, 0), (0, 0.5)], strict=True):
+        spot = drawn.ax.transData.transform(point) * 72 / figure.dpi
+        np.testing.assert_allclose([float(x), float(y)], [spot[0], height - spot[1]], atol=0.06)
+    frames = re.search(r"@keyframes dl-valley-0\{(.*?)\}\}", drawn.html)[1]
+    assert frames.count("translate") == 4  # three points, and a rest on the last
+
+
+def test_descents_wants_paths_of_one_length():
+    with pytest.raises(ValueError, match="'a': 2, 'b': 3"):
+        descents(paths={"a": [[0, 0], [1, 1]], "b": [[0, 0], [1, 1], [0, 0]]})

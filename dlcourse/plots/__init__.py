@@ -4,11 +4,13 @@
     plots.curves({"mini": losses, "torch": losses})    and the other figures of `figures.py`
     plots.draw_graph(loss, model)                      the computational graph, mini's or torch's
 
-colors.py the palette, style.py the look, figures.py the figures, memory.py views in their memory;
-graph.py, layout.py and svg.py draw graphs, without Matplotlib. Nothing here imports mini or torch.
+colors.py the palette, style.py the look, figures.py the figures, descent.py one that moves,
+memory.py views in their memory; graph.py, layout.py and svg.py draw graphs, without Matplotlib.
+Nothing here imports mini or torch.
 """
 
 from dlcourse.plots.colors import COLORS
+from dlcourse.plots.descent import descents
 from dlcourse.plots.figures import (
     bars,
     confusion_matrix,
@@ -30,6 +32,7 @@ __all__ = [
     "confusion_matrix",
     "curves",
     "decision_boundary",
+    "descents",
     "draw_graph",
     "function_and_tangent",
     "histogram",
