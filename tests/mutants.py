@@ -13,6 +13,7 @@ import argparse
 import ast
 import copy
 import gc
+import hashlib
 import json
 import os
 import random
@@ -25,6 +26,7 @@ import tempfile
 import time
 import traceback
 import types
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,7 +183,10 @@ class Sites(ast.NodeVisitor):
 
 
 def draw(sources, trees, count, seed):
-    """`count` mutants: a random line of code among those that have any, then one of its mutants."""
+    """`count` random lines of code among those that can be changed, and a change of each.
+
+    By hashes of the lines themselves: an edit elsewhere leaves most of the sample as it was.
+    """
     lines = {}
     for file, tree in trees.items():
         sites = Sites(file)
@@ -189,9 +194,13 @@ def draw(sources, trees, count, seed):
         for mutant in sites.found:
             mutant.text = sources[file][mutant.line - 1].strip()
             lines.setdefault((file, mutant.line), []).append(mutant)
-    rng = random.Random(seed)
-    chosen = rng.sample(sorted(lines), count)
-    return [rng.choice(lines[key]) for key in chosen]
+    ranked, seen = [], Counter()
+    for found in lines.values():
+        words = f"{seed} {found[0].file} {found[0].function} {found[0].text}"
+        seen[words] += 1
+        ranked.append((hashlib.sha256(f"{words} {seen[words]}".encode()).hexdigest(), found))
+    chosen = sorted(ranked, key=lambda pair: pair[0])[:count]
+    return [found[int(digest[:8], 16) % len(found)] for digest, found in chosen]
 
 
 class Plant(ast.NodeTransformer):
@@ -242,7 +251,7 @@ def plant_default(mutant, folder):
     """Change the default of a function that is there already."""
     _, name = mutant.default
     path = str(folder / "dlcourse/mini" / mutant.file)
-    for f in [o for o in gc.get_objects() if isinstance(o, types.FunctionType)]:
+    for f in [o for o in gc.get_objects() if type(o) is types.FunctionType]:
         code = f.__code__
         if (code.co_filename, code.co_qualname) == (path, mutant.function):
             if name in (f.__kwdefaults__ or {}):

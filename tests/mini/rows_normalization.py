@@ -86,6 +86,8 @@ ERRORS = [
     row("instance_norm", IMAGES, T((3,), grad=False), T((3,), grad=False)),
     row("local_response_norm", T((2, 4)), 3),
     row("batch_norm", T((5, 3)), None, None, training=True, eps=0),
+    row("batch_norm", T((5, 3)), T((3,), grad=False), None),
+    row("batch_norm", T((5, 3)), None, T((3,), grad=False)),
     row("cosine_similarity", T((3, 4)), T((2, 4))),
     row("pairwise_distance", T((3, 4)), T((2, 4))),
 ]

@@ -45,8 +45,9 @@ def batch_norm(
                 f"{name} should contain {input.shape[1]} elements not {tensor.numel()}"
             )
     if not training:
-        if running_mean is None or running_var is None:
-            raise RuntimeError("running_mean must be defined in evaluation mode")
+        for name, tensor in (("running_mean", running_mean), ("running_var", running_var)):
+            if tensor is None:
+                raise RuntimeError(f"{name} must be defined in evaluation mode")
         mean, var = running_mean._data.copy(), running_var._data.copy()
     else:
         count = input.numel() // max(input.shape[1], 1)
