@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench
 
-Each framework has a process of its own. In turn each does one repetition, so that whatever else the
-machine does befalls both; what counts is the ratio of the medians. The table is written to
-``data/results/bench.json``, and the page ``reference/speed`` shows it.
+Each framework has a process for each number of threads. In turn they do one repetition, so that
+whatever else the machine does befalls both; what counts is the ratio of the medians. The table is
+written to ``data/results/bench.json``, and the page ``reference/speed`` shows it.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections import defaultdict
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.workloads import WORKLOADS
@@ -29,33 +29,32 @@ LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Worker:
-    """A process that does a workload when it is asked to."""
+    """A process that does workloads when it is asked to."""
 
-    def __init__(self, framework: str, name: str, threads: int):
+    def __init__(self, framework: str, threads: int):
         paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         settings = dict.fromkeys(LIBRARIES, str(threads)) | {
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "CUDA_VISIBLE_DEVICES": "",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", framework, name],
+            [sys.executable, "-m", "benchmarks.worker", framework],
             env=os.environ | settings,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def answer(self) -> float | None:
-        """The next figure that it writes."""
-        line = self.process.stdout.readline()
-        if not line:
+    def ask(self, line: str) -> float | None:
+        """Its answer to a line: see `worker.py`."""
+        try:
+            print(line, file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            pass  # the answer will be missing
+        answer = self.process.stdout.readline()
+        if not answer:
             raise RuntimeError(f"{self.process.args} ended with code {self.process.wait()}")
-        return None if line == "None\n" else float(line)
-
-    def repeat(self) -> float:
-        """The seconds of one run."""
-        print(file=self.process.stdin, flush=True)
-        return self.answer()
+        return None if answer == "None\n" else float(answer)
 
     def __enter__(self):
         return self
@@ -66,11 +65,11 @@ class Worker:
         self.process.wait()
 
 
-def compare(name: str, repetitions: int) -> dict:
+def compare(name: str, workers: dict, repetitions: int) -> dict:
     """One line of the table: milliseconds, their ratio, and the growth of memory in MB."""
     entry = {"what": WORKLOADS[name][0], "target": TARGETS[name]}
-    for words, threads in THREADS.items():
-        times, memory = side_by_side(name, threads, repetitions)
+    for words, pair in workers.items():
+        times, memory = side_by_side(name, pair, repetitions)
         median = {f: statistics.median(times[f]) for f in FRAMEWORKS}
         entry[words] = {f: figures(1000 * median[f]) for f in FRAMEWORKS}
         entry[words]["ratio"] = round(median["mini"] / median["torch"], 2)
@@ -79,15 +78,13 @@ def compare(name: str, repetitions: int) -> dict:
     return entry
 
 
-def side_by_side(name: str, threads: int, repetitions: int) -> tuple[dict, dict]:
+def side_by_side(name: str, pair: dict, repetitions: int) -> tuple[dict, dict]:
     """The seconds of each repetition by framework, in turn; the growth of memory before."""
-    times = defaultdict(list)
-    with Worker("mini", name, threads) as mini, Worker("torch", name, threads) as torch:
-        workers = {"mini": mini, "torch": torch}
-        memory = {f: worker.answer() for f, worker in workers.items()}
-        for _ in range(repetitions):
-            for f, worker in workers.items():
-                times[f].append(worker.repeat())
+    memory = {f: worker.ask(name) for f, worker in pair.items()}
+    times = {f: [] for f in pair}
+    for _ in range(repetitions):
+        for f, worker in pair.items():
+            times[f].append(worker.ask(""))
     return times, memory
 
 
@@ -96,21 +93,30 @@ def figures(number: float) -> float:
     return float(f"{number:.3g}")
 
 
-def table(record: dict) -> str:
-    lines = [f"{'':28} {'target':>6} {'one':>6} {'two':>6}   memory (MB), mini and torch"]
-    for name in WORKLOADS:
-        e = record[name]
-        memory = " ".join(str(e["one"]["memory"][f]) for f in FRAMEWORKS)
-        ratios = f"{e['target']:6} {e['one']['ratio']:6} {e['two']['ratio']:6}"
-        lines.append(f"{name} {e['what']:25} {ratios}   {memory}")
-    return "\n".join(lines)
+HEAD = f"{'':28} target    one    two   memory of mini and torch (MB)"
+
+
+def line(name: str, entry: dict) -> str:
+    """An entry as text."""
+    memory = " ".join(str(entry["one"]["memory"][f]) for f in FRAMEWORKS)
+    ratios = [entry["target"], *(entry[words]["ratio"] for words in THREADS)]
+    return f"{name} {entry['what']:25}" + "".join(f"{r:7.2f}" for r in ratios) + f"   {memory}"
 
 
 def run(repetitions: int, names=tuple(WORKLOADS)) -> dict:
     """The record; `load` is how many programs wanted a core before it began."""
     load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
     record = circumstances("cpu", COMMAND) | {"load": load, "repetitions": repetitions}
-    return record | {name: compare(name, repetitions) for name in names}
+    with ExitStack() as stack:
+        workers = {
+            words: {f: stack.enter_context(Worker(f, threads)) for f in FRAMEWORKS}
+            for words, threads in THREADS.items()
+        }
+        print(HEAD)
+        for name in names:
+            record[name] = compare(name, workers, repetitions)
+            print(line(name, record[name]), flush=True)
+    return record
 
 
 def main() -> None:
@@ -118,9 +124,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--out", type=Path, default=RECORD)
     args = parser.parse_args()
-    record = run(args.repetitions)
-    write_record(args.out, record)
-    print(table(record))
+    write_record(args.out, run(args.repetitions))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""One side of a comparison, in a process of its own: `python -m benchmarks.worker mini W1`.
+"""One side of a comparison, in a process of its own: `python -m benchmarks.worker mini`.
 
-It writes a line when it is ready, the growth of its memory in MB; then, for each line that it
-reads, the seconds that one more run of the workload took.
+It answers each line that it reads: the name of a workload by the growth of memory in MB when that
+is begun, an empty line by the seconds that one more run of it took.
 """
 
 import ctypes
@@ -36,21 +36,34 @@ def peak_growth(work) -> float | None:
     return (resident()["VmHWM"] - before) * 1024 / 1e6
 
 
-def main(framework: str, name: str) -> None:
+def prepare(f, name: str):
+    """A workload, ready to be timed; how often in a row it is done; the growth of memory."""
+    _, build, number = WORKLOADS[name]
+    build(f)()  # libraries load their code and prepare themselves
+    growth = peak_growth(lambda: build(f)())
+    work = build(f)
+    work()
+    return work, number, growth
+
+
+def seconds(work, number: int) -> float:
+    start = time.perf_counter()
+    for _ in range(number):
+        work()
+    return (time.perf_counter() - start) / number
+
+
+def main(framework: str) -> None:
     f = importlib.import_module({"mini": "dlcourse.mini", "torch": "torch"}[framework])
     if framework == "torch":
         f.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    _, build, number = WORKLOADS[name]
-    build(f)()  # libraries load their code and prepare themselves
-    print(peak_growth(lambda: build(f)()), flush=True)
-    work = build(f)
-    work()
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        for _ in range(number):
-            work()
-        print((time.perf_counter() - start) / number, flush=True)
+    for line in sys.stdin:
+        if line.strip():
+            work, number, growth = prepare(f, line.strip())
+            print(growth, flush=True)
+        else:
+            print(seconds(work, number), flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

@@ -30,10 +30,10 @@ def test_one_repetition(monkeypatch, tmp_path):
 
 def test_a_worker_that_fails_is_reported():
     with (
-        bench.Worker("mini", "W0", 1) as broken,
+        bench.Worker("mini", 1) as broken,
         pytest.raises(RuntimeError, match="ended with code 1"),
     ):
-        broken.answer()
+        broken.ask("W0")
 
 
 @pytest.mark.skipif(not worker.CLEAR.exists(), reason="no Linux")

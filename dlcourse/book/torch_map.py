@@ -219,11 +219,13 @@ float32
 
 speed
 : The time of one of the cases, forward and backward, as a multiple of torch's, to one digit. The
-  cases are small, so this is what a call costs, and not its arithmetic. Below 1, mini is faster.
+  cases are small, so this is what a call costs, and not its arithmetic. Below 1,
+  mini is faster.
 
-The twin of a method is written `Tensor.name`; one that ends in `_` writes in place. Differences on
-purpose are marked, and listed on the page [Differences from torch](differences.md). This page is
-written by `make map`, and a test fails when a public name is not on it.
+torch's names are written as programs write them: `F` is `torch.nn.functional`, `x` is a tensor, and
+what ends in `_` writes in place. Differences on purpose are marked, and listed on the page
+[Differences from torch](differences.md). This page is written by `make map`, and a test fails when
+a public name is not on it.
 """
 # Where the families of a namespace are: each is a module.
 FAMILIES = {
@@ -232,6 +234,20 @@ FAMILIES = {
     "nn.functional": "dlcourse.mini.nn.functional.",
     "optim": "dlcourse.mini.optim.",
     "optim.lr_scheduler": "dlcourse.mini.optim.lr_scheduler.",
+}
+# How programs write the beginning of a name.
+SHORT = {
+    "torch.nn.functional": "F",
+    "torch.nn.utils.rnn": "rnn",
+    "torch.nn.utils": "utils",
+    "torch.nn.init": "init",
+    "torch.nn": "nn",
+    "torch.optim.lr_scheduler": "lr_scheduler",
+    "torch.optim.swa_utils": "swa_utils",
+    "torch.optim": "optim",
+    "torch.utils.data": "data",
+    "torch.Tensor": "x",
+    "Tensor": "x",
 }
 MARK = " [differs](differences.md)"
 OTHERS = "Types, numbers, switches and files."
@@ -267,7 +283,7 @@ def families(space: str, names: list[str]):
     groups = defaultdict(list)
     for name in names:
         groups[family_of(space, name)].append(name)
-    for module, members in sorted(groups.items()):
+    for module, members in sorted(groups.items(), key=lambda group: (not group[0], group[0])):
         words = sys.modules[module].__doc__.split("\n")[0] if module else OTHERS
         title = f"### {module.rpartition('.')[2] or 'others'}\n\n{words}\n\n"
         yield (title if len(groups) > 1 else ""), members
@@ -293,11 +309,20 @@ def table(space: str, names: list[str], record: dict, noted: dict) -> str:
 def line(space: str, name: str, entry: dict, noted: dict) -> str:
     short = name.removeprefix(f"{space}.") if space else name
     mark = MARK if is_noted(name, noted) else ""
-    figures = [f"{entry[k]:.0e}" if k in entry else "" for k in COLUMNS[3:7]]
+    figures = [f"{entry[k]:.0e}".replace("0e+00", "0") if k in entry else "" for k in COLUMNS[3:7]]
     speed = f"{entry['speed']:g}" if entry.get("speed") else ""
     cases = entry["cases"] or f"`{entry['test']}`"
-    cells = [f"`{short}`{mark}", ", ".join(f"`{t}`" for t in twins(space, short)), cases]
+    theirs = ", ".join(f"`{as_written(t)}`" for t in twins(space, short))
+    cells = [f"`{short}`{mark}", theirs, cases]
     return "| " + " | ".join(map(str, [*cells, *figures, speed])) + " |"
+
+
+def as_written(twin: str) -> str:
+    """A name of torch as programs write it: F.relu for torch.nn.functional.relu, x.add."""
+    for long, short in SHORT.items():
+        if twin.startswith(f"{long}."):
+            return twin.replace(long, short, 1)
+    return twin
 
 
 def notes_by_place() -> set[tuple[str, str]]:
