@@ -68,6 +68,7 @@ class Worker:
 def compare(name: str, workers: dict, repetitions: int) -> dict:
     """One line of the table: milliseconds, their ratio, and the growth of memory in MB."""
     entry = {"what": WORKLOADS[name][0], "target": TARGETS[name]}
+    entry |= {words: {"ratio": "busy"} for words in THREADS}
     for words, pair in workers.items():
         times, memory = side_by_side(name, pair, repetitions)
         median = {f: statistics.median(times[f]) for f in FRAMEWORKS}
@@ -100,17 +101,18 @@ def line(name: str, entry: dict) -> str:
     """An entry as text."""
     memory = " ".join(str(entry["one"]["memory"][f]) for f in FRAMEWORKS)
     ratios = [entry["target"], *(entry[words]["ratio"] for words in THREADS)]
-    return f"{name} {entry['what']:25}" + "".join(f"{r:7.2f}" for r in ratios) + f"   {memory}"
+    return f"{name} {entry['what']:25}" + "".join(f"{r!s:>7}" for r in ratios) + f"   {memory}"
 
 
 def run(repetitions: int, names=tuple(WORKLOADS)) -> dict:
     """The record; `load` is how many programs wanted a core before it began."""
-    load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+    load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else 0.0
     record = circumstances("cpu", COMMAND) | {"load": load, "repetitions": repetitions}
     with ExitStack() as stack:
         workers = {
             words: {f: stack.enter_context(Worker(f, threads)) for f in FRAMEWORKS}
             for words, threads in THREADS.items()
+            if threads == 1 or load < os.cpu_count()  # else threads would wait for each other
         }
         print(HEAD)
         for name in names:
