@@ -509,6 +509,7 @@ def test_memory_is_drawn_in_two_dimensions_at_most():
     with pytest.raises(ValueError, match="one or two dimensions"):
         plots.memory_walk({"cube": ((2, 2, 2), (4, 2, 1), 0)}, 12)
 
+
 # -- paths that move ---------------------------------------------------------------------------
 
 
