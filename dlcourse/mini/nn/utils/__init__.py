@@ -1,6 +1,6 @@
 """What one does to parameters and their gradients, and to sequences of unequal lengths (`rnn`)."""
 
-from dlcourse.mini.nn.utils import rnn
+from dlcourse.mini.nn.utils import parametrizations, parametrize, rnn
 from dlcourse.mini.nn.utils.clip_grad import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -8,6 +8,12 @@ from dlcourse.mini.nn.utils.clip_grad import (
     get_total_norm,
 )
 from dlcourse.mini.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+from dlcourse.mini.nn.utils.reparametrize import (
+    remove_spectral_norm,
+    remove_weight_norm,
+    spectral_norm,
+    weight_norm,
+)
 
 __all__ = [
     "clip_grad_norm_",
@@ -15,6 +21,12 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "parametrizations",
+    "parametrize",
+    "remove_spectral_norm",
+    "remove_weight_norm",
     "rnn",
+    "spectral_norm",
     "vector_to_parameters",
+    "weight_norm",
 ]

@@ -1,0 +1,149 @@
+"""Computed parameters against torch's: names, values, gradients, power iterations."""
+
+import copy
+import warnings
+
+from dlcourse import mini
+from dlcourse.testing import assert_matches
+
+import numpy as np
+import pytest
+import torch
+
+ENGINES = pytest.mark.parametrize("lib", [mini, torch], ids=["mini", "torch"])
+LAYERS = {
+    "linear": (lambda f: f.nn.Linear(4, 3), (5, 4)),
+    "conv": (lambda f: f.nn.Conv2d(2, 3, 2), (2, 2, 4, 4)),
+    "transposed": (lambda f: f.nn.ConvTranspose1d(2, 3, 2), (2, 2, 4)),
+}
+WAYS = {
+    "weight_norm": lambda f, m: f.nn.utils.parametrizations.weight_norm(m),
+    "weight_norm of one": lambda f, m: f.nn.utils.parametrizations.weight_norm(m, dim=1),
+    "weight_norm of all": lambda f, m: f.nn.utils.parametrizations.weight_norm(m, dim=None),
+    "spectral_norm": lambda f, m: f.nn.utils.parametrizations.spectral_norm(m),
+    "spectral_norm twice": lambda f, m: f.nn.utils.parametrizations.spectral_norm(
+        m, "weight", n_power_iterations=2
+    ),
+    "bias": lambda f, m: f.nn.utils.parametrizations.spectral_norm(m, "bias"),
+    "old weight_norm": lambda f, m: f.nn.utils.weight_norm(m),
+    "old weight_norm of one": lambda f, m: f.nn.utils.weight_norm(m, "weight", 1),
+    "old spectral_norm": lambda f, m: f.nn.utils.spectral_norm(m, n_power_iterations=2),
+}
+
+
+def wrapped(lib, layer, way):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls the older forms deprecated
+        return WAYS[way](lib, LAYERS[layer][0](lib).double())
+
+
+def trained(lib, model, x):
+    """Outputs and gradients of three steps, in training, and the output in evaluation."""
+    out, x = [], lib.from_numpy(x)
+    optimizer = lib.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        y = model(x)
+        (y**2).sum().backward()
+        out += [y.detach(), *[p.grad.clone() for p in model.parameters()]]
+        optimizer.step()
+    return [*out, model.eval()(x)]
+
+
+@pytest.mark.parametrize(
+    ("layer", "way"),
+    [(la, way) for la in LAYERS for way in WAYS if (la, way) != ("transposed", "bias")],
+)
+def test_it_trains_as_torchs(layer, way):
+    ours, theirs = wrapped(mini, layer, way), wrapped(torch, layer, way)
+    state = theirs.state_dict()
+    assert list(ours.state_dict()) == list(state)
+    ours.load_state_dict({name: mini.from_numpy(v.numpy().copy()) for name, v in state.items()})
+    x = np.cos(np.arange(np.prod(LAYERS[layer][1]))).reshape(LAYERS[layer][1])
+    if "old" not in way:
+        assert repr(ours).replace("_Weight", "Weight").replace("_Spectral", "Spectral") == repr(
+            theirs
+        ).replace("_Weight", "Weight").replace("_Spectral", "Spectral")
+    assert_matches(trained(mini, ours, x), trained(torch, theirs, x))
+
+
+class Symmetric:
+    @staticmethod
+    def of(lib):
+        class Symmetric(lib.nn.Module):
+            def forward(self, X):
+                return X.triu() + X.triu(1).transpose(-1, -2)
+
+            def right_inverse(self, A):
+                return A.triu()
+
+        return Symmetric()
+
+
+@ENGINES
+def test_a_parametrization_of_ones_own(lib):
+    P = lib.nn.utils.parametrize
+    layer = lib.nn.Linear(3, 3)
+    before = layer.weight.detach().clone()
+    assert not P.is_parametrized(layer)
+    assert P.register_parametrization(layer, "weight", Symmetric.of(lib)) is layer
+    assert P.is_parametrized(layer, "weight")
+    assert not P.is_parametrized(layer, "bias")
+    assert lib.equal(layer.weight, layer.weight.T)
+    assert lib.equal(layer.parametrizations.weight.original, before.triu())
+    assert isinstance(layer, lib.nn.Linear)
+    layer.weight = lib.ones(3, 3)
+    assert lib.equal(layer.parametrizations.weight.original, lib.ones(3, 3).triu())
+    twin = copy.deepcopy(layer)
+    layer.weight = lib.zeros(3, 3)
+    assert twin.weight.sum() == 9
+    P.remove_parametrizations(twin, "weight")
+    assert type(twin) is lib.nn.Linear
+    assert [n for n, _ in twin.named_parameters()] == ["bias", "weight"]
+    assert twin.weight.tolist() == [[1.0] * 3] * 3
+
+
+@ENGINES
+def test_two_parametrizations_in_a_row(lib):
+    P = lib.nn.utils.parametrize
+    layer = lib.nn.Linear(2, 2)
+    P.register_parametrization(layer, "weight", Symmetric.of(lib))
+    P.register_parametrization(layer, "weight", lib.nn.Tanh())
+    assert len(layer.parametrizations.weight) == 2
+    original = layer.parametrizations.weight.original
+    assert lib.equal(layer.weight, Symmetric.of(lib)(original).tanh())
+    with pytest.raises(RuntimeError, match="right_inverse"):
+        layer.weight = lib.ones(2, 2)
+    P.remove_parametrizations(layer, "weight", leave_parametrized=False)
+    assert lib.equal(layer.weight, original)
+
+
+@ENGINES
+def test_mistakes_are_refused(lib):
+    P, layer = lib.nn.utils.parametrize, lib.nn.Linear(2, 3)
+    with pytest.raises(ValueError, match="does not have a parameter, a buffer"):
+        P.register_parametrization(layer, "wait", lib.nn.Tanh())
+    with pytest.raises(ValueError, match="may not change the shape"):
+        P.register_parametrization(layer, "weight", lib.nn.Flatten(0))
+    with pytest.raises(ValueError, match="does not have a parametrization on weight"):
+        P.remove_parametrizations(layer, "weight")
+    with pytest.raises(IndexError):
+        lib.nn.utils.parametrizations.spectral_norm(lib.nn.ConvTranspose1d(1, 2, 3), "bias")
+    with pytest.raises(ValueError, match="n_power_iterations to be positive"):
+        lib.nn.utils.parametrizations.spectral_norm(layer, n_power_iterations=0)
+
+
+@pytest.mark.parametrize("way", ["weight_norm", "spectral_norm"])
+def test_the_older_forms_are_removed(way):
+    layer = mini.nn.Linear(4, 3).double()
+    getattr(mini.nn.utils, way)(layer)
+    x = mini.ones(2, 4, dtype=mini.float64)
+    for _ in range(40):
+        y = layer(x)
+    with pytest.raises(RuntimeError, match="Cannot register two"):
+        getattr(mini.nn.utils, way)(layer)
+    getattr(mini.nn.utils, f"remove_{way}")(layer)
+    assert_matches(layer(x), torch.tensor(y.tolist(), dtype=torch.float64))
+    assert list(layer.state_dict()) == ["bias", "weight"]
+    with pytest.raises(ValueError, match=f"{way} of 'weight' not found"):
+        getattr(mini.nn.utils, f"remove_{way}")(layer)
