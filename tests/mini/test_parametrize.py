@@ -133,8 +133,11 @@ def test_mistakes_are_refused(lib):
         lib.nn.utils.parametrizations.spectral_norm(layer, n_power_iterations=0)
 
 
-@pytest.mark.parametrize("way", ["weight_norm", "spectral_norm"])
-def test_the_older_forms_are_removed(way):
+@pytest.mark.parametrize(
+    ("way", "remove"),
+    [("weight_norm", "remove_weight_norm"), ("spectral_norm", "remove_spectral_norm")],
+)
+def test_the_older_forms_are_removed(way, remove):
     layer = mini.nn.Linear(4, 3).double()
     getattr(mini.nn.utils, way)(layer)
     x = mini.ones(2, 4, dtype=mini.float64)
@@ -142,8 +145,8 @@ def test_the_older_forms_are_removed(way):
         y = layer(x)
     with pytest.raises(RuntimeError, match="Cannot register two"):
         getattr(mini.nn.utils, way)(layer)
-    getattr(mini.nn.utils, f"remove_{way}")(layer)
+    getattr(mini.nn.utils, remove)(layer)
     assert_matches(layer(x), torch.tensor(y.tolist(), dtype=torch.float64))
     assert list(layer.state_dict()) == ["bias", "weight"]
     with pytest.raises(ValueError, match=f"{way} of 'weight' not found"):
-        getattr(mini.nn.utils, f"remove_{way}")(layer)
+        getattr(mini.nn.utils, remove)(layer)
