@@ -39,7 +39,12 @@ PYTEST = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
 SLOW = ["test_programs.py"]  # and, unless the mutant is in mini.utils.data:
 LOADING = ["test_data_loading.py"]
 # Mutants that no test can tell from the original, and why; looked at by hand.
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT = {
+    'nn/batchnorm.py, Norm.__init__, `self.register_buffer("num_batches_tracked", tensor(0) '
+    "if track_running_stats else None)`: 0 -> 1": "reset_parameters, called next, sets it to 0",
+    "ops/shape.py, expand, `for i, (have, want) in enumerate(zip(old, full[lead:], strict=True)):`"
+    ": True -> False": "both have as many sizes, for lead is the difference",
+}
 
 SWAPS = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,

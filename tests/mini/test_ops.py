@@ -119,6 +119,7 @@ def test_operation_matches_torch(case):
 
 
 @pytest.mark.filterwarnings("ignore:The reduce argument of torch.scatter")  # once a process
+@pytest.mark.filterwarnings("ignore:index_reduce")  # beta in torch
 @pytest.mark.parametrize("case", [r for r in optable.ROWS if r.node], ids=str)
 def test_node_has_torchs_name(case):
     for form in set(forms(case)) - {"in-place"}:

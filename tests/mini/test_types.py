@@ -1,6 +1,8 @@
 """Types, devices, and random numbers beyond the first: under mini as under torch."""
 
+import copy
 import math
+import pickle
 
 from dlcourse import mini
 
@@ -53,6 +55,7 @@ QUESTIONS = {
         f.device("cpu").type, f.device("cuda:1").index, f.device("cpu") == x(f).device,
         f.device("cuda") == f.device("cpu"), f.ones(2, device=f.device("cpu")),
         len({f.device("cpu"), f.device("cpu")}),
+        repr(copy.deepcopy(f.device("cuda:1"))), str(pickle.loads(pickle.dumps(f.device("cpu")))),
     ),
     "cuda": lambda f: (f.cuda.is_available(), f.cuda.device_count(), f.cuda.manual_seed_all(0)),
     "backends": lambda f: (f.backends.mps.is_available(), f.backends.cudnn.deterministic),
