@@ -150,3 +150,19 @@ def test_the_older_forms_are_removed(way, remove):
     assert list(layer.state_dict()) == ["bias", "weight"]
     with pytest.raises(ValueError, match=f"{way} of 'weight' not found"):
         getattr(mini.nn.utils, remove)(layer)
+
+
+@ENGINES
+def test_what_is_written_to_a_registry_is_written_to_the_module(lib):
+    net = lib.nn.Sequential(lib.nn.Linear(2, 2), lib.nn.ReLU())
+    net._modules["1"] = lib.nn.Tanh()
+    net._modules["2"] = lib.nn.Flatten()
+    assert [type(m).__name__ for m in net] == ["Linear", "Tanh", "Flatten"]
+    del net._modules["1"]
+    assert [n for n, _ in net.named_children()] == ["0", "2"]
+    weight = net[0]._parameters.pop("weight")
+    assert not hasattr(net[0], "weight")
+    net[0]._parameters["w"] = weight
+    assert list(net.state_dict()) == ["0.bias", "0.w"]
+    net[0]._buffers["count"] = lib.zeros(1)
+    assert list(net.state_dict()) == ["0.bias", "0.w", "0.count"]

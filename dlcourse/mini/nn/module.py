@@ -1,6 +1,5 @@
 """Module: parameters, buffers and submodules under names, and what one does to all of them."""
 
-from types import MappingProxyType
 from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
@@ -24,6 +23,29 @@ class Keys(NamedTuple):
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
         return f"Keys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class Registry(dict):
+    """A module's own members of one kind by name; what is written here is written to the module."""
+
+    def __init__(self, module, kind):
+        super().__init__(module._own(kind))
+        self.module, self.kind = module, kind
+
+    def __setitem__(self, name, value):
+        register = {"module": self.module.add_module, "buffer": self.module.register_buffer}
+        register.get(self.kind, self.module.register_parameter)(name, value)
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name):
+        super().__delitem__(name)
+        delattr(self.module, name)
+
+    def pop(self, name):
+        """Take out the member of this name, and return it."""
+        value = self[name]
+        del self[name]
+        return value
 
 
 class Module(Hooked):
@@ -137,15 +159,15 @@ class Module(Hooked):
 
     @property
     def _parameters(self):
-        return MappingProxyType(dict(self._own("parameter")))
+        return Registry(self, "parameter")
 
     @property
     def _buffers(self):
-        return MappingProxyType(dict(self._own("buffer")))
+        return Registry(self, "buffer")
 
     @property
     def _modules(self):
-        return MappingProxyType(dict(self._own("module")))
+        return Registry(self, "module")
 
     def named_children(self):
         """(name, module) of the direct submodules."""
