@@ -219,8 +219,8 @@ float32
 
 speed
 : The time of one of the cases, forward and backward, as a multiple of torch's, to one digit. The
-  cases are small, so this is what a call costs, and not its arithmetic. Below 1,
-  mini is faster.
+  cases are small, so this is what a call costs, and not its arithmetic; for that see
+  [Speed](speed.md). Below 1, mini is faster.
 
 torch's names are written as programs write them: `F` is `torch.nn.functional`, `x` is a tensor, and
 what ends in `_` writes in place. Differences on purpose are marked, and listed on the page
