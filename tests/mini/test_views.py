@@ -88,6 +88,37 @@ def test_program_runs_as_in_torch(name):
     agree(PROGRAMS[name])
 
 
+VIEWS = {
+    "diagonal": lambda x: x.diagonal(0, 0, 1),
+    "flatten": lambda x: x.flatten(1),
+    "index": lambda x: x[1, :, 1:3],
+    "movedim": lambda x: x.movedim(2, 0),
+    "mT": lambda x: x.mT,
+    "narrow": lambda x: x.narrow(2, 1, 2),
+    "permute": lambda x: x.permute(2, 0, 1),
+    "select": lambda x: x.select(1, 2),
+    "squeeze": lambda x: x[:, :1].squeeze(1),
+    "T": lambda x: x[0].T,
+    "transpose": lambda x: x.transpose(0, 2),
+    "unflatten": lambda x: x.unflatten(2, (2, 2)),
+    "unfold": lambda x: x.unfold(2, 2, 2),
+    "unsqueeze": lambda x: x.unsqueeze(1),
+    "view": lambda x: x.view(6, 4),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_what_is_written_through_a_view_reaches_the_gradient(name):
+    def program(f):
+        a = leaf(f, 2, 3, 4)
+        x = a * 1
+        VIEWS[name](x).mul_(3)
+        (x * x).sum().backward()
+        return x, a.grad
+
+    agree(program)
+
+
 ERRORS = {
     "a leaf": lambda f: leaf(f, 2, 3).t_(),
     "H of a batch": lambda f: leaf(f, 2, 3, 4).H,
