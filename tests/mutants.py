@@ -376,7 +376,8 @@ class Run:
         at_data = self.mutants[k].file.startswith("utils/data/")
         tests = [
             t for t, (_, reached) in self.known.items()
-            if k in reached and (at_data or not any(name in t for name in LOADING))
+            if (k in reached or (self.mutants[k].default and "test_defaults" in t))
+            and (at_data or not any(name in t for name in LOADING))
         ]  # fmt: skip
         return sorted(tests, key=lambda t: (-likeness(self.mutants[k], t), self.known[t][0]))
 
