@@ -7,6 +7,7 @@ from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.choose import only_tensors
 from dlcourse.mini.ops.creation import zeros_like
 from dlcourse.mini.ops.operation import (
+    OfTwo,
     Op,
     arrays,
     as_tensor_operand,
@@ -122,15 +123,10 @@ class Heaviside(Op):
 # -- logarithms of sums ----------------------------------------------------------------------------
 
 
-class Logaddexp(Op):
+class Logaddexp(OfTwo):
     """log(e ** x + e ** y), without overflow."""
 
     compute, base = np.logaddexp, math.e
-
-    @staticmethod
-    def forward(ctx, x, y):
-        ctx.save_for_backward(x, y)
-        return Tensor(ctx.compute(*arrays(x, y)))
 
     @staticmethod
     def backward(ctx, grad_output):

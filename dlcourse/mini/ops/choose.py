@@ -2,7 +2,14 @@
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import get_default_dtype
-from dlcourse.mini.ops.operation import Op, arrays, as_tensor_operand, check_broadcast, operands
+from dlcourse.mini.ops.operation import (
+    OfTwo,
+    Op,
+    arrays,
+    as_tensor_operand,
+    check_broadcast,
+    operands,
+)
 from dlcourse.mini.ops.pointwise import Keep
 
 import numpy as np
@@ -56,15 +63,10 @@ class MaskedFill(Op):
 # -- the larger and the smaller -------------------------------------------------------------------
 
 
-class Maximum(Op):
+class Maximum(OfTwo):
     """The larger; a tie splits the gradient evenly."""
 
-    pick, loses = np.maximum, np.less
-
-    @staticmethod
-    def forward(ctx, x, y):
-        ctx.save_for_backward(x, y)
-        return Tensor(ctx.pick(*arrays(x, y)))
+    compute, loses = np.maximum, np.less
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -79,18 +81,13 @@ class Maximum(Op):
 class Minimum(Maximum):
     """The smaller; a tie splits the gradient evenly."""
 
-    pick, loses = np.minimum, np.greater
+    compute, loses = np.minimum, np.greater
 
 
-class Fmax(Op):
+class Fmax(OfTwo):
     """The larger, where NaN stands for "nothing there"; at a tie the first has the gradient."""
 
-    pick, wins = np.fmax, np.greater_equal
-
-    @staticmethod
-    def forward(ctx, x, y):
-        ctx.save_for_backward(x, y)
-        return Tensor(ctx.pick(*arrays(x, y)))
+    compute, wins = np.fmax, np.greater_equal
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -102,7 +99,7 @@ class Fmax(Op):
 class Fmin(Fmax):
     """The smaller, where NaN stands for "nothing there"; at a tie the first has the gradient."""
 
-    pick, wins = np.fmin, np.less_equal
+    compute, wins = np.fmin, np.less_equal
 
 
 # -- within bounds --------------------------------------------------------------------------------

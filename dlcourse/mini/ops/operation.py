@@ -110,6 +110,17 @@ def float_array(x):
     return x._data if x._data.dtype.kind == "f" else x._data.astype(get_default_dtype().numpy)
 
 
+class OfTwo(Op):
+    """`compute` of two arrays; both tensors are kept for backward."""
+
+    compute = None
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return Tensor(ctx.compute(*arrays(x, y)))
+
+
 def masked(array, mask):
     """`array` where `mask`, else 0.
 

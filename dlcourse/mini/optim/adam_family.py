@@ -18,6 +18,13 @@ def start(state, x, *names, **numbers):
     return state["step"]._data.item(), *(state[name]._data for name in names)
 
 
+def average(mean, squares, grad, beta1, beta2):
+    """Move the averages of gradients and of their squares towards this gradient, in place."""
+    mean += (1 - beta1) * (grad - mean)
+    squares *= beta2
+    squares += (1 - beta2) * grad * grad
+
+
 class Adamax(Optimizer):
     """Adam that divides by the largest recent gradient: u = max(beta2 * u, |gradient| + eps)."""
 
@@ -65,9 +72,7 @@ class NAdam(Optimizer):
         )
         state["mu_product"]._data *= now
         product = state["mu_product"]._data.item()
-        mean += (1 - beta1) * (grad - mean)
-        squares *= beta2
-        squares += (1 - beta2) * grad * grad
+        average(mean, squares, grad, beta1, beta2)
         scale = group["lr"] / (np.sqrt(squares / (1 - beta2**step)) + group["eps"])
         x -= (1 - now) / (1 - product) * grad * scale
         x -= ahead / (1 - product * ahead) * mean * scale
@@ -95,9 +100,7 @@ class RAdam(Optimizer):
         beta1, beta2 = group["betas"]
         step, mean, squares = start(state, x, "exp_avg", "exp_avg_sq")
         grad = descent(x, grad, group)
-        mean += (1 - beta1) * (grad - mean)
-        squares *= beta2
-        squares += (1 - beta2) * grad * grad
+        average(mean, squares, grad, beta1, beta2)
         correction2 = 1 - beta2**step
         longest = 2 / (1 - beta2) - 1
         length = longest - 2 * step * beta2**step / correction2  # how many gradients count

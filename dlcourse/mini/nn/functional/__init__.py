@@ -28,26 +28,10 @@ from dlcourse.mini.nn.functional import (
 )
 
 FAMILIES = (
-    activation,
-    adaptive,
-    affine,
-    attention,
-    classification,
-    convolution,
-    distance,
-    lookup,
-    margin,
-    noise,
-    normalization,
-    padding,
-    pooling,
-    rearranging,
-    regression,
-    resampling,
-    sampling,
-    sequence,
+    activation, adaptive, affine, attention, classification, convolution, distance, lookup, margin,
+    noise, normalization, padding, pooling, rearranging, regression, resampling, sampling, sequence,
     unpooling,
-)
+)  # fmt: skip
 
 globals().update({name: getattr(family, name) for family in FAMILIES for name in family.__all__})
 
