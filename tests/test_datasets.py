@@ -15,6 +15,7 @@ import re
 import shutil
 import socket
 import struct
+import sys
 import threading
 import types
 import zlib
@@ -82,7 +83,7 @@ def test_an_unknown_split_is_refused():
 def test_the_shipped_files_have_the_sha256_that_the_readme_and_the_code_state():
     rows = re.findall(r"^\| `(\S+)` \|.*\| `([0-9a-f]{64})` \|$", readme(), re.MULTILINE)
     assert dict(rows) == embedded.FILES
-    here = {path.name for path in (ROOT / "data").glob("*.npz")}
+    here = {p.name for p in (ROOT / "data").iterdir() if p.suffix in (".npz", ".csv")}
     assert here == set(embedded.FILES)
     for name, sha256 in embedded.FILES.items():
         assert hashlib.sha256(datasets.embedded_path(name).read_bytes()).hexdigest() == sha256
@@ -138,6 +139,52 @@ def test_an_installed_package_reads_the_data_inside_it(tmp_path):
     shutil.copy(datasets.embedded_path("mnist_5k.npz"), tmp_path / "dlcourse" / "data")
     (tmp_path / "data" / "mnist_5k.npz").write_bytes(b"of some other project")
     assert len(load(module).digits()[0]) == 4000
+
+
+# ------------------------------------------------------------------------- embedded tables
+
+
+def test_penguins_come_as_they_were_written_down():
+    table = datasets.penguins()
+    assert table.shape == (344, 17)
+    assert table["Species"].str.split().str[0].value_counts().to_dict() == {
+        "Adelie": 152,
+        "Gentoo": 124,
+        "Chinstrap": 68,
+    }
+    assert table["Body Mass (g)"].isna().sum() == 2
+    assert table["Sex"].isna().sum() == 11
+
+
+def test_penguins_come_in_pairs():
+    """data/README.md: rows 2i and 2i + 1 are the two adults of one nest."""
+    table = datasets.penguins()
+    nest = table["Individual ID"].str.extract(r"^N(\d+)A[12]$")[0].rename("nest")
+    key = [table["studyName"], table["Species"], table["Island"], nest]
+    number = table.groupby(key, sort=False).ngroup().to_numpy()
+    assert (number == np.arange(344) // 2).all()
+
+
+def test_weather_is_every_day_of_four_years():
+    table = datasets.weather()
+    days = table["date"].str.replace("/", "-").to_numpy().astype("datetime64[D]")
+    assert (days == np.arange("2012-01-01", "2016-01-01", dtype="datetime64[D]")).all()
+    assert list(table)[1:] == ["precipitation", "temp_max", "temp_min", "wind", "weather"]
+    assert not table.isna().any(axis=None)
+
+
+def test_a_damaged_table_is_refused(tmp_path, monkeypatch):
+    content = datasets.embedded_path("penguins.csv").read_bytes()
+    (tmp_path / "penguins.csv").write_bytes(content.replace(b"MALE", b"male", 1))
+    monkeypatch.setattr(embedded, "_FOLDERS", (tmp_path,))
+    with pytest.raises(datasets.DataError, match=r"is damaged.*git checkout -- data/penguins.csv"):
+        datasets.penguins()
+
+
+def test_a_table_without_pandas_is_one_clear_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas"):
+        datasets.weather()
 
 
 def load(path) -> types.ModuleType:

@@ -25,7 +25,7 @@ STANDARD = set(sys.stdlib_module_names)
 WORLD = {
     "mini": {"numpy"},
     "plots": {"numpy", "matplotlib", "matplotlib_inline", "cycler"},
-    "datasets": {"numpy", "torchvision", "PIL"},
+    "datasets": {"numpy", "pandas", "torchvision", "PIL"},
     "training": {"numpy", "torch", "tqdm"},
     "models": {"torch"},
     "testing": {"numpy", "torch"},

@@ -14,6 +14,8 @@ import numpy as np
 # What `data/build.py` wrote; the same sums stand in data/README.md.
 FILES = {
     "mnist_5k.npz": "318529116436d286a13fb1f5ec89f00ae35cd21faee91088e5fa8ca9882bc636",
+    "penguins.csv": "144f623143c9360fd77322a4f86acb06dc198814dbd2669724c63e6457b907bd",
+    "weather.csv": "62f0609f787158128aa2bd102967173a4953122dd4f872bf1d502cae1037df0b",
 }
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -58,6 +60,40 @@ def digits(split: str = "train") -> tuple[np.ndarray, np.ndarray]:
         images, labels = archive["images"], archive["labels"].astype(np.int64)
     part = slice(None, 4000) if split == "train" else slice(4000, None)
     return images[part].copy(), labels[part].copy()
+
+
+def penguins():
+    """344 penguins of the Palmer Archipelago as they were written down, as a pandas DataFrame.
+
+    17 columns: who, where and when, four measurements, two isotope ratios, sex, remarks.  Nothing
+    is cleaned: values are missing, texts stand for dates and codes, and the birds come in pairs,
+    rows 2i and 2i + 1 being the two of one nest.  See `data/README.md`.
+
+    Raises:
+        DataError: the file is missing or damaged.
+        ImportError: pandas is not installed.
+    """
+    return _table("penguins.csv")
+
+
+def weather():
+    """Seattle's weather on the 1461 days from 2012 to 2015, in order, as a pandas DataFrame.
+
+    Columns: date (text), precipitation (mm), temp_max and temp_min (degrees Celsius), wind (m/s),
+    weather (drizzle, fog, rain, snow or sun).
+
+    Raises: as `penguins`.
+    """
+    return _table("weather.csv")
+
+
+def _table(name: str):
+    content = _verified(name)
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("tables are read by pandas: pip install pandas") from error
+    return pandas.read_csv(io.BytesIO(content))
 
 
 def _verified(name: str) -> bytes:
