@@ -11,7 +11,9 @@ import math
 import os
 import pickle
 import random
+import signal
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -159,9 +161,11 @@ def fit(
     valid_loader: Any = None,
     metrics: Mapping[str, Metric] | None = None,
     augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    clip_norm: float | None = None,
     autocast: torch.dtype | None = None,
     device: torch.device | str | None = None,
     checkpoint: str | os.PathLike | None = None,
+    checkpoint_every: int | None = None,
     resume: bool = False,
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
@@ -173,12 +177,15 @@ def fit(
         scheduler: stepped after **every step**, so its length is `epochs * len(train_loader)`.
         valid_loader, metrics: measured after every epoch, see `evaluate`.
         augment: applied to the inputs of each training batch, on the device.
+        clip_norm: scale the gradient down to this length where it is longer.
         autocast: run the model in this dtype where that is safe, e.g. `torch.bfloat16`.
         device: where to train; by default where the model's parameters are.
-        checkpoint: a file written after every epoch.  With `resume=True` and the file there,
-            training goes on behind the last whole epoch exactly as if it had never stopped.  For
-            that, chance must come from torch's global generator or from `train_loader.generator`:
-            their states are in the file.
+        checkpoint: a file written after every epoch, and when Ctrl-C is pressed: the step under way
+            is finished and saved before KeyboardInterrupt is raised (a second stops at once).  With
+            `resume=True` and the file there, training goes on behind the last saved step exactly
+            as if it had never stopped.  For that, chance must come from the global generators of
+            torch, NumPy and Python or from `train_loader.generator`: their states are in the file.
+        checkpoint_every: write it after so many steps of an epoch, too.
         settings: plain data kept in the checkpoint; resuming with different ones is refused.
         progress: show a progress bar (tqdm; `TQDM_DISABLE=1` in the environment hides it too).
 
@@ -190,6 +197,8 @@ def fit(
         raise ValueError("train_loader has no batch: there is nothing to train on")
     if resume and checkpoint is None:
         raise ValueError("resume=True needs a checkpoint file to resume from")
+    if checkpoint_every is not None and (checkpoint is None or checkpoint_every < 1):
+        raise ValueError("checkpoint_every needs a checkpoint file, and a number of steps >= 1")
     device = _place(model, device)
     history = History()
     run = _Run(model, optimizer, scheduler, train_loader, dict(settings or {}))
@@ -199,12 +208,12 @@ def fit(
     start = time.perf_counter()
 
     steps = len(train_loader)
-    with _progress_bar(history.epochs * steps, epochs * steps, progress) as bar:
+    done = history.epochs * steps + run.done
+    with _progress_bar(done, epochs * steps, progress) as bar, _ctrl_c(checkpoint) as pressed:
         for epoch in range(history.epochs, epochs):
             bar.set_description(f"epoch {epoch + 1}/{epochs}")  # drawn at once
             model.train()
-            total, count = 0.0, 0
-            for inputs, targets in train_loader:
+            for inputs, targets in run.batches():
                 inputs, targets = inputs.to(device), targets.to(device)
                 if augment is not None:
                     inputs = augment(inputs)
@@ -215,14 +224,20 @@ def fit(
                 history.lr.append(float(optimizer.param_groups[0]["lr"]))
                 optimizer.zero_grad()
                 loss.backward()
+                if clip_norm is not None:
+                    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
                 optimizer.step()
                 if scheduler is not None:
                     scheduler.step()
-                total, count = total + loss.item() * len(inputs), count + len(inputs)
+                run.count_step(loss.item(), len(inputs))
+                if pressed or (checkpoint_every and run.done % checkpoint_every == 0):
+                    run.save(checkpoint, history)
+                if pressed:
+                    raise KeyboardInterrupt(f"stopped after {run.done} steps of epoch {epoch + 1}")
                 bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
                 bar.update()
 
-            history.train_loss.append(total / count)
+            history.train_loss.append(run.end_epoch())
             if valid_loader is not None:
                 found = evaluate(model, valid_loader, loss_fn, metrics, autocast=autocast)
                 for name, value in found.items():
@@ -230,6 +245,8 @@ def fit(
             history.seconds.append(spent + time.perf_counter() - start)
             if checkpoint is not None:
                 run.save(checkpoint, history)
+            if pressed:
+                raise KeyboardInterrupt(f"stopped after epoch {epoch + 1}")
     return history
 
 
@@ -242,27 +259,51 @@ class _Run:
     scheduler: LRScheduler | None
     loader: Any
     settings: dict
+    done: int = 0  # steps of the epoch under way, and the sums of their losses and examples
+    total: float = 0.0
+    count: int = 0
+    begin: dict | None = None  # the generators as the epoch began: they fixed its order
+
+    def batches(self) -> Iterator[Any]:
+        """The batches of the epoch that are still to come: all but the `done` first ones."""
+        if self.done:  # resumed: draw the same order again, pass over what it began with
+            now = _chance(self.loader)
+            _set_chance(self.begin, self.loader)
+            batches = iter(self.loader)
+            for _ in range(self.done):
+                next(batches)
+            _set_chance(now, self.loader)
+        else:
+            self.begin = _chance(self.loader)
+            batches = iter(self.loader)
+        yield from batches
+
+    def count_step(self, loss: float, examples: int) -> None:
+        self.done += 1
+        self.total, self.count = self.total + loss * examples, self.count + examples
+
+    def end_epoch(self) -> float:
+        """The epoch's mean loss; the next epoch starts from nothing."""
+        mean = self.total / self.count
+        self.done, self.total, self.count, self.begin = 0, 0.0, 0, None
+        return mean
 
     def save(self, path: str | os.PathLike, history: History) -> None:
-        generator = getattr(self.loader, "generator", None)
-        chance = {
-            "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            "loader": None if generator is None else generator.get_state(),
-        }
+        names = "done", "total", "count", "begin"
         save_checkpoint(
             path,
             model=self.model,
             optimizer=self.optimizer,
             scheduler=self.scheduler,
             history=asdict(history),
-            chance=chance,
+            chance=_chance(self.loader),
+            epoch={name: getattr(self, name) for name in names},
             settings=self.settings,
         )
 
     def load(self, path: str | os.PathLike) -> History:
         found = load_checkpoint(path)
-        if not {"model", "optimizer", "history", "chance", "settings"} <= found.keys():
+        if not {"model", "optimizer", "history", "chance", "epoch", "settings"} <= found.keys():
             raise CheckpointError(f"{path} holds a model but no training run: it cannot be resumed")
         for name in sorted(self.settings.keys() | found["settings"].keys()):
             old, new = found["settings"].get(name), self.settings.get(name)
@@ -272,12 +313,58 @@ class _Run:
                     "resume with the same settings, or start anew without resuming"
                 )
         load_checkpoint(path, model=self.model, optimizer=self.optimizer, scheduler=self.scheduler)
-        torch.set_rng_state(found["chance"]["torch"])
-        if torch.cuda.is_available() and found["chance"]["cuda"]:
-            torch.cuda.set_rng_state_all(found["chance"]["cuda"])
-        if found["chance"]["loader"] is not None:
-            self.loader.generator.set_state(found["chance"]["loader"])
+        _set_chance(found["chance"], self.loader)
+        for name, value in found["epoch"].items():
+            setattr(self, name, value)
         return History(**found["history"])
+
+
+def _chance(loader: Any) -> dict[str, Any]:
+    """The states of all generators a run may draw from, as plain data."""
+    generator = getattr(loader, "generator", None)
+    kind, key, *rest = np.random.get_state()
+    return {
+        "python": random.getstate(),
+        "numpy": (kind, key.tolist(), *rest),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "loader": None if generator is None else generator.get_state(),
+    }
+
+
+def _set_chance(chance: Mapping[str, Any], loader: Any) -> None:
+    random.setstate(chance["python"])
+    np.random.set_state(chance["numpy"])
+    torch.set_rng_state(chance["torch"])
+    if torch.cuda.is_available() and chance["cuda"]:
+        torch.cuda.set_rng_state_all(chance["cuda"])
+    if chance["loader"] is not None:
+        loader.generator.set_state(chance["loader"])
+
+
+@contextlib.contextmanager
+def _ctrl_c(checkpoint: str | os.PathLike | None) -> Iterator[list]:
+    """In here Ctrl-C is noted in a list, for the loop to stop at a step's end; a second one stops.
+
+    An interruption in the middle of `optimizer.step` would leave some weights updated and others
+    not. Without a checkpoint, and in other threads (which get no signals), nothing is changed.
+    """
+    pressed = []
+    main = threading.current_thread() is threading.main_thread()
+    if checkpoint is None or not main or not callable(signal.getsignal(signal.SIGINT)):
+        yield pressed
+        return
+
+    def note(number, frame):
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # ------------------------------------------------------------------------------------------ keeping

@@ -4,6 +4,7 @@ import errno
 import functools
 import os
 import random
+import signal
 import subprocess
 import sys
 
@@ -381,6 +382,106 @@ def test_an_interruption_keeps_the_last_whole_epoch(tmp_path):
     straight, _, _ = fitted(None, 4)
     assert history.epochs == 4
     states_equal(straight.state_dict(), resumed.state_dict())
+
+
+def interrupted(path, step, epochs=4, presses=1):
+    """A run in which Ctrl-C is pressed during the given step."""
+    model, loader, optimizer, scheduler = make_run(epochs=epochs)
+    steps = 0
+
+    def loss_fn(outputs, targets):
+        nonlocal steps
+        steps += outputs.requires_grad  # not when it is measured
+        for _ in range(presses if steps == step else 0):
+            os.kill(os.getpid(), signal.SIGINT)
+        return nn.functional.cross_entropy(outputs, targets)
+
+    valid = DataLoader(make_data(11, seed=9), 4)
+    options = {"epochs": epochs, "scheduler": scheduler, "valid_loader": valid}
+    fit(model, loader, loss_fn, optimizer, checkpoint=path, **options)
+
+
+@pytest.mark.parametrize("step", [1, 6, 15, 24])  # the first, the last of an epoch, amid, the last
+def test_ctrl_c_loses_nothing(tmp_path, step):
+    path = tmp_path / "run.pt"
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match="stopped after"):
+        interrupted(path, step)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert len(load_checkpoint(path)["history"]["step_loss"]) == step
+    random.random(), np.random.rand(), torch.rand(17)  # whatever happens in between
+    resumed, _, history = fitted(path, 4, resume=True)
+    straight, _, straight_history = fitted(None, 4)
+    states_equal(straight.state_dict(), resumed.state_dict())
+    assert history == straight_history
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "run.pt", 3, presses=2)
+    assert not (tmp_path / "run.pt").exists()  # the third step was not waited for
+
+
+def test_a_checkpoint_within_an_epoch_serves_after_a_crash(tmp_path):
+    class Augmented(TensorDataset):
+        """Draws from all three global generators, as augmentation does."""
+
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return x + 0.1 * (random.random() + np.random.rand() + torch.rand(())), y
+
+    def run(path, epochs, crash_at=None, **options):
+        seed_everything(0)
+        model = nn.Sequential(nn.Linear(5, 7), nn.Dropout(0.5), nn.Linear(7, 2))
+        optimizer = torch.optim.Adam(model.parameters())
+        loader = DataLoader(Augmented(*make_data().tensors), 4, shuffle=True)  # global generator
+        calls = 0
+
+        def loss_fn(outputs, targets):
+            nonlocal calls
+            calls += 1
+            if calls == crash_at:
+                raise OSError("the power failed")
+            return nn.functional.cross_entropy(outputs, targets)
+
+        fit(model, loader, loss_fn, optimizer, epochs=epochs, checkpoint=path, **options)
+        return model.state_dict()
+
+    path = tmp_path / "run.pt"
+    with pytest.raises(OSError, match="power"):
+        run(path, 3, crash_at=12, checkpoint_every=4)
+    assert load_checkpoint(path)["epoch"]["done"] == 4  # the fourth of six steps, second epoch
+    states_equal(run(None, 3), run(path, 3, resume=True))
+
+
+@pytest.mark.parametrize("forgotten", ["begin", "done"])
+def test_each_state_within_an_epoch_is_needed(tmp_path, forgotten):
+    path = tmp_path / "run.pt"
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(path, 15)
+    found = load_checkpoint(path)
+    if forgotten == "begin":
+        found["epoch"]["begin"] = found["chance"]  # another order of the epoch under way
+    else:
+        found["epoch"]["done"] += 1  # a batch is left out
+    torch.save(found, path)
+    resumed, straight = fitted(path, 4, resume=True)[0], fitted(None, 4)[0]
+    assert not torch.equal(resumed[0].weight, straight[0].weight)
+
+
+def test_checkpoint_every_needs_a_file():
+    with pytest.raises(ValueError, match="checkpoint_every needs a checkpoint"):
+        fitted(None, 1, checkpoint_every=3)
+
+
+def test_clip_norm_limits_the_length_of_the_gradient():
+    model = nn.Linear(5, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    before = nn.utils.parameters_to_vector(model.parameters()).clone()
+    loader = DataLoader(make_data(), 23)
+    fit(model, loader, nn.functional.cross_entropy, optimizer, epochs=1, clip_norm=0.01)
+    step = nn.utils.parameters_to_vector(model.parameters()) - before
+    assert step.norm().item() == pytest.approx(0.01, rel=1e-3)
 
 
 def test_resuming_a_finished_run_does_nothing(tmp_path):
