@@ -15,6 +15,7 @@ import optable
 import rows_activation
 import test_coverage
 import test_functional
+import test_lazy
 import test_linalg
 import test_lr_scheduler
 import test_modules
@@ -186,6 +187,7 @@ TABLES = {
 NAMED = {
     **{f"Tensor.{name}": file for file, table in TABLES.items() for name in table},
     **{f"nn.{name}": "test_modules" for name, _, _, _ in test_modules.MODULES},
+    **{f"nn.{name}": "test_lazy" for name in test_lazy.NAMES},
     **{f"nn.init.{name}": "test_modules" for name in test_modules.INITS},
     **{f"nn.functional.{name}": "test_activation" for name in rows_activation.ELSEWHERE},
     **dict.fromkeys(mini._dtype.DTYPES, "test_types"),

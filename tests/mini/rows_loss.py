@@ -55,12 +55,15 @@ ROWS = [
     *[row("soft_margin_loss", X, SIGNS, reduction=r) for r in ALL],
 ]  # fmt: skip
 FIRST = [
-    row(
-        "binary_cross_entropy",
-        T((4,), values=(0.0, 1.0, 0.0, 1.0)),
-        T((4,), values=(0.0, 0.0, 1.0, 1.0), grad=False),
-        reduction="none",
-    ),
+    *[
+        row(
+            "binary_cross_entropy",
+            T((4,), values=(0.0, 1.0, 0.0, 1.0)),
+            T((4,), values=(0.0, 0.0, 1.0, 1.0), grad=grad),
+            reduction="none",
+        )
+        for grad in (False, True)  # the slope to the target is infinite there
+    ],
     *[
         row("multi_margin_loss", X, CLASSES, p, weight=w, reduction=r)
         for p in (1, 2)

@@ -209,7 +209,7 @@ def test_what_is_not_supported_is_said():
         nn.functional.interpolate(mini.ones(1, 1, 4, 4), 2, mode="bilinear", antialias=True)
     with pytest.raises(NotImplementedError, match="out="):
         nn.functional.normalize(mini.ones(1, 4), out=mini.ones(1, 4))
-    for name in ("LazyConv2d", "SyncBatchNorm", "FractionalMaxPool2d"):
+    for name in ("SyncBatchNorm", "FractionalMaxPool2d"):
         assert not hasattr(nn, name)
 
 

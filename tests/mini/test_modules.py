@@ -17,6 +17,7 @@ import rows_normalization
 import rows_pooling
 import rows_resampling
 import rows_sequences
+import test_lazy
 import torch
 from both import agree, same_error
 from rows_modules import CLASSES, IMAGES, LOGITS, X, floats
@@ -120,6 +121,7 @@ def test_every_module_has_a_row():
     classes = {n for n in nn.__all__ if isinstance(getattr(nn, n), type)}
     tested_below = {"Module", "Parameter", "Buffer", "ParameterList", "ParameterDict"}
     tested_below |= {name for file in FILES for name in getattr(file, "ELSEWHERE", ())}
+    tested_below |= test_lazy.NAMES
     assert sorted(classes - {m[0] for m in MODULES} - tested_below) == []
     assert set(nn.__all__) - classes == {"functional", "init", "utils"}
 

@@ -61,6 +61,21 @@ from dlcourse.mini.nn.dropout import (
 from dlcourse.mini.nn.flatten import Flatten, Unflatten
 from dlcourse.mini.nn.fold import Fold, Unfold
 from dlcourse.mini.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
+from dlcourse.mini.nn.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazyLinear,
+)
 from dlcourse.mini.nn.linear import Bilinear, Identity, Linear
 from dlcourse.mini.nn.loss import (
     BCELoss,
@@ -104,7 +119,12 @@ from dlcourse.mini.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from dlcourse.mini.nn.parameter import Buffer, Parameter
+from dlcourse.mini.nn.parameter import (
+    Buffer,
+    Parameter,
+    UninitializedBuffer,
+    UninitializedParameter,
+)
 from dlcourse.mini.nn.pixelshuffle import PixelShuffle, PixelUnshuffle
 from dlcourse.mini.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -209,6 +229,19 @@ __all__ = [
     "LPPool3d",
     "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -275,6 +308,8 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",

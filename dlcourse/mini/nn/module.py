@@ -7,7 +7,7 @@ from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini._dtype import float16, float32, float64
 from dlcourse.mini._grad_mode import no_grad
 from dlcourse.mini.nn.hooked import Hooked
-from dlcourse.mini.nn.parameter import Buffer, Parameter
+from dlcourse.mini.nn.parameter import Buffer, Parameter, Uninitialized
 from dlcourse.mini.ops.creation import require_cpu
 
 import numpy as np
@@ -310,7 +310,11 @@ class Module(Hooked):
                 f"but got desired dtype={dtype}"
             )
         for tensor in (*self.parameters(), *self.buffers()):
-            if dtype is not None and tensor.dtype.is_floating_point:
+            if dtype is None or not tensor.dtype.is_floating_point:
+                continue
+            if isinstance(tensor, Uninitialized):
+                tensor.retype(dtype)
+            else:
                 tensor._data = tensor._data.astype(dtype.numpy, copy=False)
                 if tensor._grad is not None:
                     tensor._grad = Tensor(tensor._grad._data.astype(dtype.numpy, copy=False))
@@ -391,6 +395,8 @@ class Module(Hooked):
                     f'While copying the parameter named "{name}", expected mini.Tensor or '
                     f"Tensor-like object from checkpoint but received {type(state_dict[name])}"
                 )
+            elif isinstance(value, Uninitialized) and isinstance(own[name], Uninitialized):
+                del values[name]  # both wait for their shapes: nothing to copy
             elif value.shape != own[name].shape:
                 errors.append(
                     f"size mismatch for {name}: copying a param with shape {value.shape} "

@@ -108,6 +108,7 @@ class Hardsigmoid(Pieces):
 
     kernel = "hardsigmoid_cpu"
 
+    # NB: in torch the slope is 1/6 rounded to float32, in float64 too.
     @staticmethod
     def values(array):
         out = np.asarray(np.clip(array + 3, 0, 6) / 6)
@@ -152,6 +153,7 @@ class Elu(Smooth):
 
 
 class Celu(Elu):
+    # NB: in torch the slope is computed with 1 / alpha rounded to float32, in float64 too.
     pass
 
 

@@ -65,7 +65,8 @@ class BinaryCrossEntropy(Op):
         needs_x, needs_target = ctx.needs_input_grad
         grad_x = grad_target = None
         if needs_x:  # (x - t) / (x * (1 - x))
+            # NB: in torch the bound is 1e-12 rounded to float32.
             grad_x = grad_output * (x - target) / ((1 - x) * x).clamp(min=1e-12)
         if needs_target:
-            grad_target = grad_output * ((1 - x).log().clamp(-100) - x.log().clamp(-100))
+            grad_target = grad_output * ((1 - x).log() - x.log())  # without a bound, as torch's
         return grad_x, grad_target
