@@ -189,7 +189,12 @@ def check_addmm(input, mat1, mat2):
     for tensor, name in ((mat1, "mat1"), (mat2, "mat2")):
         if tensor._data.ndim != 2:
             raise RuntimeError(f"{name} must be a matrix, got {tensor._data.ndim}-D tensor")
-    _same_dtype(mat1, mat2)
+    for tensor, name in ((input, "self"), (mat1, "mat1")):
+        if tensor._data.dtype != mat2._data.dtype:
+            raise RuntimeError(
+                f"{name} and mat2 must have the same dtype, but got "
+                f"{tensor.dtype.scalar_type} and {mat2.dtype.scalar_type}"
+            )
     if mat1._data.shape[1] != mat2._data.shape[0]:
         raise RuntimeError(_mismatch(mat1._data.shape, mat2._data.shape))
     shape = mat1._data.shape[0], mat2._data.shape[1]
