@@ -31,6 +31,7 @@ from dlcourse.mini.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from dlcourse.mini.nn.adaptive import AdaptiveLogSoftmaxWithLoss
 from dlcourse.mini.nn.attention import MultiheadAttention
 from dlcourse.mini.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from dlcourse.mini.nn.channelshuffle import ChannelShuffle
@@ -169,6 +170,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
