@@ -124,3 +124,11 @@ def test_erf():
 def test_other_shapes_are_refused():
     same_error(lambda f: f.nn.Softmax2d()(f.ones(2, 2)))
     same_error(lambda f: f.nn.Hardtanh(1.0, 1.0), same_sentence=False)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sigmoid_of_a_negative_number_keeps_its_digits(dtype):
+    """1/2 + tanh/2 was exact to an absolute 1e-8 only: sigmoid(-20) was 0, and its log -inf."""
+    x = np.linspace(-80, 0, 161).astype(dtype)
+    rtol = 1e-6 if dtype == "float32" else 1e-14
+    assert_matches(mini.sigmoid(mini.tensor(x)), torch.sigmoid(torch.tensor(x)), rtol=rtol, atol=0)

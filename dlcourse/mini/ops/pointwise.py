@@ -333,7 +333,9 @@ class Tanh(Op):
 class Sigmoid(Op):
     @staticmethod
     def forward(ctx, x):
-        out = Tensor(0.5 * (1 + np.tanh(0.5 * float_array(x))))  # the form that cannot overflow
+        x = float_array(x)
+        e = np.exp(-np.abs(x))  # at most 1: no overflow, and no digit of a small result is lost
+        out = Tensor(np.where(x < 0, e, 1) / (1 + e))
         ctx.save_for_backward(out)
         return out
 
