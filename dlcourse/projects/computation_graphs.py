@@ -1,0 +1,140 @@
+"""Measure what each form of a graph costs: the first call, every further call, the kernels made.
+
+The chapter `chapters/foundations/computation_graphs.ipynb` reads the record. The same function runs
+eagerly, as a `torch.fx` trace, as an exported program, and compiled: by a backend that changes
+nothing, and by Inductor, which writes and compiles C++ (and so needs a C++ compiler).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from dlcourse.projects._record import circumstances, write_record
+
+import torch
+from torch import nn
+
+
+class Chain(nn.Module):
+    """Twenty pointwise operations in a row: no matrix product, so memory traffic is all."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(5):
+            x = (x * 1.1 + 0.1).abs() - 0.2
+        return x
+
+
+class Released(nn.Module):
+    """The same twenty operations; each value is let go as soon as it has been used."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(5):
+            scaled = x * 1.1
+            x = None
+            shifted = scaled + 0.1
+            scaled = None
+            positive = shifted.abs()
+            shifted = None
+            x = positive - 0.2
+            positive = None
+        return x
+
+
+class MLP(nn.Module):
+    """784-256-10 with ReLU: almost all of its work is in two matrix products."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = nn.Linear(784, 256), nn.Linear(256, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.out(self.hidden(x).relu())  # (B, 784) -> (B, K)
+
+
+WORK = {  # name: (module, shape of its input)
+    "large": (Chain, (1 << 20,)),
+    "released": (Released, (1 << 20,)),
+    "mlp": (MLP, (128, 784)),
+    "small": (Chain, (8,)),
+}
+
+FORMS: dict[str, Callable[[nn.Module, torch.Tensor], Callable]] = {
+    "eager": lambda module, x: module,
+    "fx": lambda module, x: torch.fx.symbolic_trace(module),
+    "export": lambda module, x: torch.export.export(module, (x,)).module(),
+    "compile_eager": lambda module, x: torch.compile(module, backend="eager"),
+    "compile_inductor": lambda module, x: torch.compile(module),
+}
+
+
+def seconds(function: Callable, x: torch.Tensor, budget: float = 0.05) -> float:
+    """Seconds a call, over as many calls as fit into about `budget` seconds."""
+    start = time.perf_counter()
+    function(x)
+    calls = max(1, int(budget / (time.perf_counter() - start)))
+    start = time.perf_counter()
+    for _ in range(calls):
+        function(x)
+    return (time.perf_counter() - start) / calls
+
+
+def measure(name: str, rounds: int) -> dict[str, Any]:
+    """{form: first call in seconds, further calls in microseconds and against eager}."""
+    make, shape = WORK[name]
+    torch.manual_seed(0)
+    module, x = make(), torch.randn(shape)
+    wanted, made, figures = module(x), {}, {}
+    for form, build in FORMS.items():
+        torch.compiler.reset()
+        torch._inductor.metrics.reset()
+        start = time.perf_counter()
+        made[form] = build(module, x)
+        got = made[form](x)
+        figures[form] = {"first_s": time.perf_counter() - start}
+        figures[form]["kernels"] = torch._inductor.metrics.generated_kernel_count
+        torch.testing.assert_close(got, wanted)
+    times = {form: [] for form in FORMS}
+    order = list(FORMS)
+    for _ in range(rounds):  # interleaved and in turn, so that a busy moment meets all forms
+        for form in order:
+            times[form].append(seconds(made[form], x))
+        order = order[1:] + order[:1]
+    for form, found in times.items():
+        figures[form]["call_us"] = 1e6 * statistics.median(found)
+        ratios = [a / b for a, b in zip(found, times["eager"], strict=True)]
+        figures[form]["ratio"] = statistics.median(ratios)
+    for row in figures.values():
+        row["speedup"] = figures["eager"]["call_us"] / row["call_us"]
+        row["speedup_fx"] = figures["fx"]["call_us"] / row["call_us"]
+    return figures
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=int, default=60, help="interleaved rounds (%(default)s)")
+    parser.add_argument("--out", help="where to write the record, such as data/results/NAME.json")
+
+
+def main(args: argparse.Namespace) -> int:
+    import torch._inductor.config
+    import torch._inductor.metrics
+
+    torch._inductor.config.force_disable_caches = True  # a first call is a first call
+    warnings.filterwarnings("ignore", message="dynamo_pgo force disabled")
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    torch.compile(lambda x: x + 1)(torch.zeros(3))  # loads the compiler itself
+    record = circumstances("cpu") | {"seed": 0, "rounds": args.rounds}
+    for name in WORK:
+        record[name] = measure(name, args.rounds)
+        for form, row in record[name].items():
+            print(f"{name:8} {form:17}", {key: round(value, 4) for key, value in row.items()})
+    large, released = record["large"]["eager"], record["released"]["eager"]
+    released["over_large"] = released["call_us"] / large["call_us"]
+    if args.out:
+        write_record(args.out, record)
+    return 0
