@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from dlcourse import datasets, mini  # noqa: E402
+from dlcourse.exercises.datasets_and_loaders import check_stream_sizes  # noqa: E402
 from dlcourse.projects import _record, loading  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -28,6 +29,14 @@ def test_shared_lines_come_once_and_others_once_a_worker(lib, kind, workers, lin
         loader = lib.utils.data.DataLoader(kind(lines, share), 2, num_workers=workers)
         got = sorted(int(number) for batch in loader for number in batch)
         assert got == sorted(list(range(7)) * times)
+
+
+@pytest.mark.parametrize(("lib", "kind"), LIBRARIES)
+def test_the_exercise_on_the_sizes_of_a_streams_batches_is_right(lib, kind, tmp_path):
+    path = tmp_path / "ten"
+    path.write_text("\n".join(str(i) for i in range(10)))
+    loader = lib.utils.data.DataLoader(kind(path, share=True), 4, num_workers=2)
+    assert [len(batch) for batch in loader] == check_stream_sizes.solution
 
 
 @pytest.mark.parametrize("lib", [mini, torch])
