@@ -20,7 +20,7 @@ ONLY_TORCH = {
     "truth": "deprecated",  # mini has not the flags that torch takes the tensors for
     "device": "mini computes on the CPU alone",
 }
-NOT_RUN = {"cuda"}  # needs a GPU
+NOT_RUN = {"cuda", "torchvision"}  # a GPU, a broken installation
 
 
 def sections():
