@@ -41,7 +41,7 @@ CALLS = [
 IN_PLACE = [
     ("relu", ()), ("leaky_relu", (0.2,)), ("hardtanh", (-0.5, 3.0)), ("relu6", ()),
     ("threshold", (0.3, 9.0)), ("hardsigmoid", ()), ("hardswish", ()), ("rrelu", ()), ("elu", ()),
-    ("celu", (0.7,)), ("selu", ()), ("silu", ()), ("mish", ()),
+    ("celu", (0.7,)), ("selu", ()), ("silu", ()), ("mish", ()), ("hardtanh", ()),
 ]  # fmt: skip
 
 # Tested in test_activation.

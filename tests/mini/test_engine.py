@@ -636,3 +636,19 @@ def test_the_graph_reads_as_torchs():
         return tree(loss.grad_fn)
 
     assert graph(mini, mini.nn) == graph(torch, torch.nn)
+
+
+@pytest.mark.filterwarnings("ignore:Using backward")  # torch's, once, about create_graph
+@pytest.mark.parametrize("f", [mini, torch], ids=["mini", "torch"])
+def test_gradients_add_up_in_place_unless_their_graph_is_wanted(f):
+    x = f.tensor(2.0, requires_grad=True)
+    (x**3).backward()
+    first = x.grad
+    (x**3).backward()
+    assert x.grad is first
+    assert first.item() == 24
+    assert not first.requires_grad
+    (x**3).backward(create_graph=True)
+    assert x.grad is not first
+    (second,) = f.autograd.grad(x.grad, x)
+    assert second.item() == 12

@@ -1,6 +1,9 @@
 """Views, their memory, and shapes changed in place: each program runs under mini and torch."""
 
+from dlcourse import mini
+
 import pytest
+import torch
 from both import agree, same_error
 
 
@@ -136,3 +139,13 @@ def test_views_of_other_types_are_refused():
 
     with pytest.raises(NotImplementedError, match=r"view\(mini.int32\).*takes sizes"):
         mini.ones(2).view(mini.int32)
+
+
+@pytest.mark.parametrize("f", [mini, torch], ids=["mini", "torch"])
+def test_a_view_reshaped_in_place_keeps_the_nodes_it_has(f):
+    rows = f.ones(2, 3, requires_grad=True) * 3
+    row = rows[0]
+    node = row.grad_fn
+    row.unsqueeze_(0)
+    assert row.grad_fn.next_functions[0][0] is node
+    assert row.grad_fn is row.grad_fn
