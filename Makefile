@@ -84,6 +84,7 @@ map: $(VENV)/.all ## compare every name of mini with torch's, write the pages ab
 
 notebooks: $(VENV)/.all ## run every notebook, store its outputs and normalise it
 	$(BIN)/python -m dlcourse.book.notebooks $(NB)
+	$(BIN)/python -m dlcourse.book.derivations
 
 format: $(VENV)/.all ## mend style where a tool can
 	$(BIN)/python -m ruff check --fix-only

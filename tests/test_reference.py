@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from dlcourse.book import differences
+from dlcourse.book import derivations, differences
 
+import nbformat
 import pytest
 
 # -- differences from torch ------------------------------------------------------------------------
@@ -71,3 +72,60 @@ def test_a_note_stands_in_its_part_of_the_page(found):
     )
     assert "one node" in parts[1]
     assert "one node" not in parts[0]
+
+
+# -- derivations -----------------------------------------------------------------------------------
+
+
+def test_the_page_of_derivations_is_current():
+    found = derivations.PAGE.read_text("utf-8")
+    assert found == derivations.page(), "run python -m dlcourse.book.derivations"
+
+
+def test_every_numbered_equation_has_its_proof():
+    found = derivations.equations()
+    assert [f"{e.page}: {e.label}" for e in found if e.proof is None] == []
+    # None is missed by how it is written.
+    text = "\n".join(path.read_text("utf-8") for path in derivations.CHAPTERS.rglob("*.ipynb"))
+    labels = re.findall(r"\$\$ \(([\w-]+)\)|:label: (eq-[\w-]+)", text)
+    assert sorted(e.label for e in found) == sorted(a or b for a, b in labels)
+
+
+markdown = nbformat.v4.new_markdown_cell
+code = nbformat.v4.new_code_cell
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    """A chapter with three equations, of which the last two have no proof."""
+    cells = [
+        markdown("# Sums\n\n## By hand\n\n$$\na + b\n= b + a\n$$ (eq-one)\n\n"),
+        code("1 + 1"),
+        code("assert_matches(1, 1)"),
+        markdown("## At work\n\n```{math}\n:label: eq-two\n\nc = 1\n```\n$$\nd\n$$ (eq-three)"),
+        code("torch.equal(a, b)"),
+    ]
+    path = tmp_path / "foundations" / "sums.ipynb"
+    path.parent.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def test_an_equation_is_found_with_its_section_and_its_proof(chapter, tmp_path):
+    one, two, three = derivations.of_notebook(chapter, tmp_path)
+    assert one == derivations.Equation(
+        page="foundations/sums",
+        chapter="Sums",
+        section="By hand",
+        label="eq-one",
+        formula="a + b\n= b + a",
+        proof="assert_matches(1, 1)",
+    )
+    assert (two.label, two.formula, two.section, two.proof) == ("eq-two", "c = 1", "At work", None)
+    assert (three.label, three.formula) == ("eq-three", "d")
+
+
+def test_the_page_shows_formula_and_proof(chapter, tmp_path):
+    page = derivations.page(derivations.of_notebook(chapter, tmp_path)[:1])
+    assert "## [Sums](../foundations/sums.ipynb)" in page
+    assert page.index("{eq}`eq-one`") < page.index("a + b") < page.index("assert_matches(1, 1)")
