@@ -21,7 +21,8 @@ class dtype:
     @property
     def scalar_type(self):
         """The name that others use: "Double"."""
-        return "".join(word.capitalize() for word in _C_TYPES[self.name].split()[:1])
+        rare = {"uint8": "Byte", "int8": "Char", "float16": "Half"}
+        return rare.get(self.name) or _C_TYPES[self.name].split()[0].capitalize()
 
     def __repr__(self):
         return f"mini.{self.name}"

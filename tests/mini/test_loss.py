@@ -128,3 +128,27 @@ def test_deprecated_arguments_are_refused():
 def test_mean_of_kl_div_warns():
     with pytest.warns(UserWarning, match="batchmean"):
         F.kl_div(mini.zeros(2), mini.ones(2))
+
+
+@pytest.mark.parametrize("kind", ["int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize(
+    "name", ["binary_cross_entropy_with_logits", "binary_cross_entropy", "kl_div"]
+)
+@pytest.mark.parametrize("of_input", ["float32", "float64"])
+def test_classes_are_no_probabilities(name, kind, of_input):
+    def program(lib):
+        labels = lib.tensor([1, 0, 1]).to(getattr(lib, kind))
+        inputs = lib.tensor([0.2, 0.3, 0.4], dtype=getattr(lib, of_input))
+        return getattr(lib.nn.functional, name)(inputs, labels, reduction="sum")
+
+    same_error(program)
+
+
+def test_probabilities_of_another_precision():
+    def program(name, lib):
+        inputs, target = lib.tensor([0.2, 0.3]), lib.tensor([1.0, 0.0], dtype=lib.float64)
+        return getattr(lib.nn.functional, name)(inputs, target, reduction="sum")
+
+    same_error(lambda lib: program("binary_cross_entropy", lib))
+    agree(lambda lib: program("binary_cross_entropy_with_logits", lib))
+    agree(lambda lib: program("kl_div", lib))

@@ -212,3 +212,9 @@ def test_the_default_generator_can_be_kept_and_set_back():
     assert mini.equal(first, mini.rand(3))
     assert mini.seed() == mini.initial_seed()
     mini.manual_seed(0)
+
+
+def test_the_names_that_errors_give_to_types():
+    for name in "bool uint8 int8 int16 int32 int64 float16 float32 float64".split():
+        kind = torch.zeros(1, dtype=getattr(torch, name)).type()  # "torch.LongTensor"
+        assert f"torch.{getattr(mini, name).scalar_type}Tensor" == kind

@@ -22,6 +22,9 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}) is deprecated. Please ensure they have the same size."
         )
+    if target.dtype != input.dtype:
+        found, wanted = target.dtype.scalar_type, input.dtype.scalar_type
+        raise RuntimeError(f"Found dtype {found} but expected {wanted}")
     each = BinaryCrossEntropy.apply(input, target)
     return reduced(each if weight is None else each * weight, reduction)
 
@@ -39,9 +42,23 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
         )
+    _check_not_counts(input, target)
     positive = logsigmoid(input) if pos_weight is None else logsigmoid(input) * pos_weight
     each = -(target * positive + (1 - target) * logsigmoid(-input))
     return reduced(each if weight is None else each * weight, reduction)
+
+
+def _check_not_counts(input, target):
+    if target.dtype.name == "bool":
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. "
+            "Use the `^` or `logical_xor()` operator instead."
+        )
+    if not target.dtype.is_floating_point:
+        raise RuntimeError(
+            f"result type {input.dtype.scalar_type} can't be cast to the desired output type "
+            f"{target.dtype.scalar_type}"
+        )
 
 
 def nll_loss(

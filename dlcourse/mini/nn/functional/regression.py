@@ -117,6 +117,8 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
             "definition.",
             stacklevel=2,
         )
+    if not (input.dtype.is_floating_point and target.dtype.is_floating_point):
+        raise RuntimeError("kl_div: Integral inputs not supported.")
     if log_target:
         each = target.exp() * (target - input)
     else:
