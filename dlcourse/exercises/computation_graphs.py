@@ -205,6 +205,11 @@ def check_peak_values(peak_values):
     got = peak_values([_CHAIN[0], *dead, *_CHAIN[1:]], ["v5"])
     if not close(got, 2):
         raise Hint("What nobody uses and is no output is freed as soon as it has been made.")
+    three = _nodes(("x", "input"), ("y", "input"), ("z", "input"))
+    got = peak_values([*three, *_nodes(("a", "add", "x", "y"), ("b", "mul", "a", "z"))], ["b"])
+    if close(got, 2) or close(got, 3):
+        raise Hint("Inputs are values, too: while x + y runs, x, y, z and the sum are held.")
+    expect_close(got, 4, "the peak of (x + y) * z")
 
 
 @check_peak_values.wrong("number of all values")
@@ -230,6 +235,11 @@ def frees_after_the_first_use(nodes, outputs):
 @check_peak_values.wrong("An output is never freed")
 def frees_outputs(nodes, outputs):
     return peak_values(nodes, outputs[:1])
+
+
+@check_peak_values.wrong("Inputs are values, too")
+def forgets_inputs(nodes, outputs):
+    return peak_values([node for node in nodes if node.op != "input"], outputs)
 
 
 @check_peak_values.wrong("as soon as it has been made")
@@ -307,29 +317,40 @@ def check_tangents(tangents):
         _nodes(("x", "input"), ("y", "input")),
     )
     sum_of = [*inputs, *_nodes(("v", "add", "x", "y"))]
-    got = tangents(list(sum_of))
-    expect(got is not sum_of and isinstance(got, list), "Return a new list of nodes.")
-    ran = _play(got, at)
-    expect("d_v" in ran, "The tangent of `v` is to be called `d_v`; your nodes make no such value.")
-    expect("v" in ran, "Keep the nodes of the function itself: `v` is gone.")
+    expect(isinstance(tangents(list(sum_of)), list), "Return a new list of nodes.")
+
+    def run(nodes, **others):
+        ran = _play(tangents([*inputs, *nodes]), at | others)
+        op = nodes[-1].op
+        expect("d_v" in ran, f"Of `v`, made by {op}, no tangent `d_v` is among your nodes.")
+        expect("v" in ran, "Keep the nodes of the function itself: `v` is gone.")
+        return ran
+
+    ran = run(_nodes(("v", "add", "x", "y")))
     expect_close(ran["d_v"], 1.0, "d(x + y)/dx")
-    product = _play(tangents([*inputs, *_nodes(("v", "mul", "x", "y"))]), at | {"d_y": 1.0})
+    shifted = run(_nodes(("v", "add", "x", 3.0)))
+    if close(shifted["d_v"], 4.0):
+        raise Hint("d(x + 3)/dx is 1: the tangent of a number is 0, not the number.")
+    expect_close(shifted["d_v"], 1.0, "d(x + 3)/dx")
+    product = run(_nodes(("v", "mul", "x", "y")), d_y=1.0)
     if close(product["d_v"], 1.0):
         raise Hint("You multiply the tangents. d(x * y) = d_x * y + x * d_y.")
     if close(product["d_v"], 0.7) or close(product["d_v"], -1.3):
         raise Hint("d(x * y) is a sum of two products, and yours has lost one of them.")
     expect_close(product["d_v"], -0.6, "d(x * y) at (0.7, -1.3) in the direction (1, 1)")
-    scaled = _play(tangents([*inputs, *_nodes(("v", "mul", 3.0, "x"))]), at)
+    scaled = run(_nodes(("v", "mul", 3.0, "x")))
     expect_close(scaled["d_v"], 3.0, "d(3 * x)/dx")
     chain = _nodes(("a", "mul", "x", "x"), ("v", "sin", "a"))
-    ran = _play(tangents([*inputs, *chain]), at)
+    ran = run(chain)
     if close(ran["d_v"], math.cos(0.49)):
         raise Hint("d sin(a) = cos(a) * d_a: the inner tangent is missing.")
     expect_close(ran["d_v"], math.cos(0.49) * 1.4, "d sin(x * x)/dx at 0.7")
-    ran = _play(tangents([*inputs, *_nodes(("v", "cos", "x"))]), at)
-    if close(ran["d_v"], math.sin(0.7)):
+    ran = run(_nodes(("a", "mul", "x", "x"), ("v", "cos", "a")))
+    if close(ran["d_v"], math.sin(0.49) * 1.4):
         raise Hint("The derivative of the cosine is *minus* the sine.")
-    expect_close(ran["d_v"], -math.sin(0.7), "d cos(x)/dx at 0.7")
+    if close(ran["d_v"], -math.sin(0.49)):
+        raise Hint("d cos(a) = -sin(a) * d_a: the tangent of the argument is missing.")
+    expect_close(ran["d_v"], -math.sin(0.49) * 1.4, "d cos(x * x)/dx at 0.7")
 
 
 def _tangents_with(**rules):
@@ -369,6 +390,24 @@ check_tangents.wrong(
             *_named(n, "mul", f"s_{n.name}", d[0]),
         ]
     ),
+)
+check_tangents.wrong(
+    "tangent of the argument is missing",
+    _tangents_with(
+        cos=lambda n, d: [
+            Node(f"s_{n.name}", "sin", n.args),
+            *_named(n, "mul", f"s_{n.name}", -1.0),
+        ]
+    ),
+)
+check_tangents.wrong(
+    "not the number",
+    _tangents_with(
+        add=lambda n, d: _named(n, "add", *(f"d_{a}" if isinstance(a, str) else a for a in n.args))
+    ),
+)
+check_tangents.wrong(
+    "made by mul", _tangents_with(mul=lambda n, d: [Node("slope", "mul", (n.args[0], d[1]))])
 )
 
 
