@@ -190,7 +190,8 @@ def fit(
         progress: show a progress bar (tqdm; `TQDM_DISABLE=1` in the environment hides it too).
 
     Raises:
-        FloatingPointError: the loss became infinite or not a number; the weights are those before.
+        FloatingPointError: the loss became infinite or not a number; the weights are those before
+            (not the running averages of a normalisation: they have seen the batch).
         CheckpointError: the checkpoint cannot be resumed from.
     """
     if len(train_loader) == 0:
@@ -299,6 +300,7 @@ class _Run:
             chance=_chance(self.loader),
             epoch={name: getattr(self, name) for name in names},
             settings=self.settings,
+            steps=len(self.loader),
         )
 
     def load(self, path: str | os.PathLike) -> History:
@@ -312,16 +314,37 @@ class _Run:
                     f"{path} was made with {name}={old!r}, this run has {name}={new!r}: "
                     "resume with the same settings, or start anew without resuming"
                 )
+        self.expect_same_parts(path, found)
         load_checkpoint(path, model=self.model, optimizer=self.optimizer, scheduler=self.scheduler)
         _set_chance(found["chance"], self.loader)
         for name, value in found["epoch"].items():
             setattr(self, name, value)
         return History(**found["history"])
 
+    def expect_same_parts(self, path: str | os.PathLike, found: Mapping[str, Any]) -> None:
+        """Raise where the run would go on in silence as another: no scheduler, other batches."""
+        steps = found.get("steps", len(self.loader))
+        if steps != len(self.loader):
+            raise CheckpointError(
+                f"{path} was made with {steps} batches an epoch, this train_loader has "
+                f"{len(self.loader)}: resume with the same data and batch size"
+            )
+        if "scheduler" in found and self.scheduler is None:
+            raise CheckpointError(f"{path} holds a scheduler's state: resume with that scheduler")
+        if (found["chance"]["loader"] is None) != (_generator(self.loader) is None):
+            raise CheckpointError(
+                f"of {path} and this train_loader, one has a generator of its own and the other "
+                "has none: the order of the batches would be another"
+            )
+
+
+def _generator(loader: Any) -> torch.Generator | None:
+    return getattr(loader, "generator", None)
+
 
 def _chance(loader: Any) -> dict[str, Any]:
     """The states of all generators a run may draw from, as plain data."""
-    generator = getattr(loader, "generator", None)
+    generator = _generator(loader)
     kind, key, *rest = np.random.get_state()
     return {
         "python": random.getstate(),

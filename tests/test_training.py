@@ -384,6 +384,14 @@ def test_an_interruption_keeps_the_last_whole_epoch(tmp_path):
     states_equal(straight.state_dict(), resumed.state_dict())
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard():
+    """A job in the background of a script ignores Ctrl-C; these tests press it anyway."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupted(path, step, epochs=4, presses=1):
     """A run in which Ctrl-C is pressed during the given step."""
     model, loader, optimizer, scheduler = make_run(epochs=epochs)
@@ -505,6 +513,26 @@ def test_resuming_with_other_settings_is_refused(tmp_path):
     fitted(tmp_path / "run.pt", 1, settings={"lr": 0.1})
     with pytest.raises(CheckpointError, match=r"lr=0\.1, this run has lr=0\.2"):
         fitted(tmp_path / "run.pt", 2, settings={"lr": 0.2}, resume=True)
+
+
+@pytest.mark.parametrize("changed", ["batches", "generator", "scheduler"])
+def test_resuming_with_other_parts_is_refused(tmp_path, changed):
+    """Each of these once went on in silence as another run, or died of an AttributeError."""
+    path = tmp_path / "run.pt"
+    fitted(path, 1)
+    model, loader, optimizer, scheduler = make_run()
+    if changed == "batches":
+        generator = torch.Generator()
+        loader = DataLoader(make_data(), 8, shuffle=True, generator=generator)
+    elif changed == "generator":
+        loader = DataLoader(make_data(), 4, shuffle=True)
+    else:
+        scheduler = None
+    before = nn.utils.parameters_to_vector(model.parameters()).clone()
+    options = {"epochs": 2, "scheduler": scheduler, "checkpoint": path, "resume": True}
+    with pytest.raises(CheckpointError, match=changed):
+        fit(model, loader, nn.functional.cross_entropy, optimizer, **options)
+    assert torch.equal(before, nn.utils.parameters_to_vector(model.parameters()))
 
 
 def test_resuming_from_a_bare_model_is_refused(tmp_path):
