@@ -333,10 +333,12 @@ def check_output_sizes(output_sizes):
         )
     if {"", "body"} & {*got}:
         raise Hint("Containers are in it, too. A leaf is a module without `children()`.")
-    if "body.0" not in got and "last" in got and len(got) == 1:
+    if [*got] == ["last"]:
+        raise Hint("Only the top level was visited. Walk over `named_modules()`.")
+    if len(got) == 1:
         raise Hint(
-            "All hooks wrote to one name, or only the top level was visited: give each hook its "
-            "own name, by a function that makes it, and walk over `named_modules()`."
+            "All hooks wrote to one name, the last of the loop. Give each hook its own name, by "
+            "a function that makes it."
         )
     expect({*got} == {"body.0", "body.1", "last"}, f"The names should be dotted, got {[*got]}.")
     expect(
@@ -346,6 +348,8 @@ def check_output_sizes(output_sizes):
     )
     if close([*got.values()], [t.std().item() for t in wanted], rtol=1e-4):
         raise Hint("That is the standard deviation. The root mean square keeps the mean in.")
+    if close([*got.values()], [(t**2).mean().item() for t in wanted], rtol=1e-4):
+        raise Hint("That is the mean square. Take its root.")
     expect_close([*got.values()], [(t**2).mean().sqrt().item() for t in wanted], "the sizes")
 
 
@@ -384,7 +388,7 @@ def takes_containers(model, x):
     return _sizes(model, x, model.named_modules())
 
 
-@check_output_sizes.wrong("walk over `named_modules()`")
+@check_output_sizes.wrong("Walk over `named_modules()`")
 def looks_one_level_down(model, x):
     named = [(n, m) for n, m in model.named_children() if not [*m.children()]]
     return _sizes(model, x, named)
@@ -393,6 +397,26 @@ def looks_one_level_down(model, x):
 @check_output_sizes.wrong("keeps the mean in")
 def takes_the_deviation(model, x):
     return _sizes(model, x, _leaves(model), lambda out: out.std().item())
+
+
+@check_output_sizes.wrong("by a function that makes it")
+def binds_the_name_late(model, x):
+    found, handles = {}, []
+    for name, module in _leaves(model):
+        handles.append(
+            module.register_forward_hook(
+                lambda m, a, out: found.update({name: (out**2).mean().sqrt().item()})  # noqa: B023
+            )
+        )
+    model(x)
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+@check_output_sizes.wrong("Take its root")
+def forgets_the_root_mean_square(model, x):
+    return {name: size**2 for name, size in output_sizes(model, x).items()}
 
 
 @check_output_sizes.wrong("that of running")
@@ -442,15 +466,21 @@ def check_lsuv_(lsuv_):
         raise
     left = sum(len(module._forward_hooks) for module in model.modules())
     expect(not left, "A hook is still there: `remove()` it when its layer is done.")
-    outs, h = [], x
+    outs, sizes, h = [], [], x
     for part in model:
         h = part(h)
         if isinstance(part, nn.Linear):
             outs.append(h.std().item())
+            sizes.append((h**2).mean().sqrt().item())
     if close(parts[0].bias, [0.3] * 30) is False:
         raise Hint("Only the weights are scaled; the biases stay.")
     if all(abs(std - 1) < 0.02 for std in outs):
         return
+    if all(abs(size - 1) < 0.02 for size in sizes):
+        raise Hint(
+            "Now the root mean square is 1. The paper divides by the standard *deviation*, in "
+            "which the mean does not count."
+        )
     if abs(outs[0] - 1) < 0.02 and abs(outs[1] - 1) > 0.1:
         raise Hint(
             "The first layer is right, and the next is not: it was measured before the first had "
@@ -497,6 +527,18 @@ def divides_by_the_variance(model, x, tol=0.01, max_rounds=10):
     with mini.no_grad():
         for i, layer in enumerate(_linears(model)):
             layer.weight.div_(_stds(model, x)[i] ** 2)
+
+
+@check_lsuv_.wrong("the standard *deviation*")
+def divides_by_the_root_mean_square(model, x, tol=0.01, max_rounds=10):
+    with mini.no_grad():
+        for layer in _linears(model):
+            for _ in range(max_rounds):
+                out = []
+                handle = layer.register_forward_hook(lambda m, a, h, out=out: out.append(h))
+                model(x)
+                handle.remove()
+                layer.weight.div_((out[0] ** 2).mean().sqrt().item())
 
 
 @check_lsuv_.wrong("the biases stay")
