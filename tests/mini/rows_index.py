@@ -50,7 +50,13 @@ INDEX_ROWS = [
         for how in ("sum", "mean", "amax", "amin")
         for options in ({}, {"include_self": False})
     ],
-    row("scatter_reduce", T((3,), grad=False), 0, I((6,), 3), T((6,), grad=False), "prod"),
+    *[
+        row("scatter_reduce", x, 0, I((6,), values=(0, 1, 1, 2, 0, 2)), src, "prod", **options)
+        for x in (T((4,)), T((4,), values=(0.0, 2.0, 3.0, 0.0)))
+        for src in (T((6,)), T((6,), values=(2.0, 0.0, 3.0, 0.0, 5.0, 4.0)))
+        for options in ({}, {"include_self": False})
+    ],
+    row("scatter_reduce", T((3, 4)), 1, I((3, 2), 4), T((3, 2)), "prod"),
     row("index_add", X, 1, I((4,), 3), T((2, 4, 5)), _node=False),
     row("index_add", M, 0, I((2,), 3), T((2, 4)), _node=False, alpha=-2),
     row("index_add", dim=0, index=I((2,), 4), source=T((2,)), input=V, _forms=FREE, _node=False),

@@ -133,3 +133,14 @@ def test_node_has_torchs_name(case):
 def test_error_is_torchs(case):
     for form in set(forms(case)) - {"in-place"}:
         same_error(lambda f, form=form: optable.call(case, f, form), case.sentence)
+
+
+def test_a_product_of_several_zeros_has_no_slope():
+    """In torch it has no second derivative either: not a row."""
+    grads = []
+    for f in (mini, torch):
+        x, src = f.ones(3, requires_grad=True), f.tensor([0.0, 0.0, 2.0, 0.0, 5.0])
+        src.requires_grad_()
+        out = x.scatter_reduce(0, f.tensor([0, 0, 0, 1, 1]), src, "prod")
+        grads.append(f.autograd.grad(out.sum(), (x, src)))
+    assert_matches(*grads)

@@ -59,11 +59,36 @@ class ScatterReduce(Op):
     def backward(ctx, grad_output):
         x, src, out = ctx.saved_tensors
         if ctx.ufunc is np.multiply:
-            raise NotImplementedError("mini does not differentiate scatter_reduce with prod")
+            raise RuntimeError("derivative for aten::scatter is not implemented")
         here = (x == out).to(out.dtype)  # ties share the gradient evenly
         there = (src == Gather.apply(out, ctx.dim, ctx.index)).to(out.dtype)
         share = grad_output / ScatterAdd.apply(here, ctx.dim, ctx.index, there)
         return share * here, None, None, Gather.apply(share, ctx.dim, ctx.index) * there, None
+
+
+class ScatterProduct(ScatterReduce):
+    """Scatter with prod: each factor's slope is the product of the others."""
+
+    def name(self):
+        return "ScatterReduceBackward0"
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, src, out = ctx.saved_tensors
+
+        def product(x, src):
+            return ScatterProduct.apply(x, ctx.dim, ctx.index, src, np.multiply)
+
+        def gathered(at):
+            return Gather.apply(at, ctx.dim, ctx.index)
+
+        nothing, none = x == 0, src == 0
+        grad_x = grad_output * product(x.masked_fill(nothing, 1), src) / x.masked_fill(nothing, 1)
+        zeros = ScatterAdd.apply((x * 0).detach(), ctx.dim, ctx.index, none.to(x.dtype))
+        alone = (none & (gathered(zeros) == 1)).to(x.dtype)  # divided out, it would be 0 / 0
+        rest = gathered(grad_output * product(x, src.masked_fill(alone == 1, 1)))
+        usual = gathered(grad_output * out) / src.masked_fill(none, 1)
+        return grad_x, None, None, alone * rest + (1 - alone) * usual, None
 
 
 REDUCTIONS = {"prod": (np.multiply, 1), "amax": (np.maximum, -math.inf),
@@ -132,7 +157,8 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
         neutral = 0 if reduce in ("sum", "mean") else REDUCTIONS[reduce][1]
         input = input.masked_fill(Tensor(hit), neutral)
     if reduce in REDUCTIONS:
-        out = ScatterReduce.apply(input, dim, index, src, REDUCTIONS[reduce][0])
+        operation = ScatterProduct if reduce == "prod" else ScatterReduce
+        out = operation.apply(input, dim, index, src, REDUCTIONS[reduce][0])
     else:
         out = ScatterAdd.apply(input, dim, index, src)
     if reduce == "mean":
