@@ -128,8 +128,8 @@ def from_numpy_dtype(numpy_dtype):
     except KeyError:
         known = ", ".join(d.name for d in _BY_NUMPY.values())
         raise TypeError(
-            f"can't convert np.ndarray of type numpy.{numpy_dtype}. The only supported types are: "
-            f"{known}."
+            f"can't convert np.ndarray of type numpy.{numpy_dtype.type.__name__}. "
+            f"The only supported types are: {known}."
         ) from None
 
 

@@ -127,6 +127,22 @@ def test_refused_as_in_torch(name):
     same_error(REFUSED[name], same_sentence=name not in OTHER_WORDS)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("float32", "bool")])
+def test_a_convolution_names_the_types_that_do_not_fit(name, bias):
+    def program(f):
+        image = f.zeros(1, 1, 5, 5, dtype=getattr(f, name))
+        return f.nn.Conv2d(1, 1, 3, bias=bias)(image)
+
+    same_error(program)
+
+
+def test_an_array_of_objects_is_refused_in_the_same_words():
+    for lib in (mini, torch):
+        with pytest.raises(TypeError, match=r"can't convert np.ndarray of type numpy\.object_\. "):
+            lib.tensor(np.array([1, "two"], dtype=object))
+
+
 def test_no_tensor_goes_to_another_device():
     for device in ("cuda", mini.device("cuda:0"), "mps"):
         with pytest.raises(RuntimeError, match="CPU alone"):

@@ -223,14 +223,14 @@ def _check_bias(input, weight, bias, channels, given):
             f"{given} weight of size {list(weight.shape)}, expected bias to be 1-dimensional with "
             f"{channels} elements, but got bias of size {list(bias.shape)} instead"
         )
-    if input.dtype is not weight.dtype:
-        raise RuntimeError(
-            f"expected scalar type {input.dtype.scalar_type} but found {weight.dtype.scalar_type}"
-        )
     if bias is not None and bias.dtype is not input.dtype:
         raise RuntimeError(
             f"Input type ({input.dtype.c_type}) and bias type ({bias.dtype.c_type}) should be "
             "the same"
+        )
+    if input.dtype is not weight.dtype:
+        raise RuntimeError(
+            f"expected scalar type {input.dtype.scalar_type} but found {weight.dtype.scalar_type}"
         )
 
 
