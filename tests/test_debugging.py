@@ -21,6 +21,16 @@ ONLY_TORCH = {
     "device": "mini computes on the CPU alone",
 }
 NOT_RUN = {"cuda", "torchvision"}  # a GPU, a broken installation
+TOLD = {  # quoted in the text: they need a GPU, a spawned process, or an import left out
+    "Expected all tensors to be on the same device",
+    "Input type ... and weight type ... should be the same",
+    "can't convert cuda:0 device type tensor to numpy",
+    "Torch not compiled with CUDA enabled",
+    "Attempting to deserialize object on a CUDA device",
+    "Can't get attribute ... on <module '__main__'",
+    "attempt has been made to start a new process",
+    "name 'F' is not defined",
+}
 
 
 def sections():
@@ -74,8 +84,11 @@ def test_there_are_more_than_thirty_mistakes_and_each_is_listed():
 
 @pytest.mark.parametrize(("words", "slug"), LOUD)
 def test_a_listed_message_is_the_one_that_its_section_shows(words, slug):
-    text = "".join("".join(c["source"]) for c in SECTIONS[slug]) if slug in NOT_RUN else ""
-    assert words.strip("`") in said(SECTIONS[slug]) + text
+    words = words.strip("`")
+    quoted = slug in NOT_RUN or words in TOLD
+    text = "".join("".join(c["source"]) for c in SECTIONS[slug]) if quoted else ""
+    pattern = ".+".join(re.escape(piece) for piece in words.split("..."))
+    assert re.search(pattern, said(SECTIONS[slug]) + text)
 
 
 @pytest.mark.parametrize("slug", SECTIONS)
@@ -85,7 +98,7 @@ def test_each_mistake_has_its_reason_and_how_to_find_or_mend_it(slug):
     code = [cell for cell in SECTIONS[slug] if cell["cell_type"] == "code"]
     if slug not in NOT_RUN:
         assert raised(code[-1]) is None, "the last cell of a mistake is its repair"
-        assert re.search(r"\*\*(Found by|Repair)", text) or len(code) > 1
+        assert re.search(r"\*\*(Found by|Repair|repair)", text) or len(code) > 1
 
 
 def sentence(error_type, text):

@@ -184,7 +184,9 @@ def check_train_epoch(train_epoch):
     expect(model.training, "After the epoch the model is in evaluation mode: call `train()`.")
     weight = model.weight.item()
     if close(weight, 1.0):
-        raise Hint("No weight has moved. Is there a `step()`?")
+        raise Hint(
+            "No weight has moved. Is there a `step()`, with no `zero_grad()` after backward?"
+        )
     if close(weight, 2.9):
         raise Hint(
             "The second step used the first gradient, too: clear them, for every batch anew."
@@ -222,6 +224,15 @@ def in_evaluation_mode(model, optimizer, loss_fn, batches):
 @check_train_epoch.wrong("used the first gradient")
 def never_clears(model, optimizer, loss_fn, batches):
     return _epoch(model, optimizer, loss_fn, batches, clear=False)
+
+
+@check_train_epoch.wrong("after backward")
+def clears_too_late(model, optimizer, loss_fn, batches):
+    model.train()
+    for x, y in batches:
+        loss_fn(model(x), y).backward()
+        optimizer.zero_grad()
+        optimizer.step()
 
 
 @check_train_epoch.wrong("keeps the graph")
