@@ -4,6 +4,7 @@
 * A cell shows which of the two engines its code names.
 * MathJax and the text face are served from the site itself: no page asks another host for anything.
 * The repository's address, one setting in ``_config.yml``, switches every link to it on or off.
+* Cells that need no torch can be run in the page (``live.py``).
 * Numbers of recorded runs stand in prose by a role, never typed (``records.py``).
 """
 
@@ -18,7 +19,7 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from . import fonts, records
+from . import fonts, live, records
 from .figures import inline_svg, inline_svgs_of_html
 
 log = logging.getLogger(__name__)
@@ -203,6 +204,7 @@ def setup(app: Sphinx) -> dict:
     app.add_post_transform(MarkEngines)
     app.add_post_transform(DropRepeatedIds)
     records.setup(app)
+    live.setup(app)
     app.connect("html-page-context", list_works)
     app.connect("build-finished", write_index, priority=100)
     app.connect("build-finished", copy_mathjax)

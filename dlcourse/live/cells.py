@@ -1,0 +1,339 @@
+"""Which statements of a page run in a browser, and which have to run before which.
+
+A browser has Python, NumPy, Matplotlib and the parts of this package that need no more. It has no
+torch. So a statement that names torch, or something that only such a statement made, is left out;
+and from a loop over ``(mini, torch)`` torch is left out. What was left out is told, never hidden:
+``Page.kind`` says it for a cell beforehand, and the session to whoever runs it.
+
+All is read off the code, nothing is run. Where that cannot tell, it errs on the side of running too
+much before a cell, and of leaving too much out.
+"""
+
+import ast
+import builtins
+import re
+import symtable
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+# What a browser can import, beside the standard library.
+PACKAGES = {"numpy", "matplotlib", "mpl_toolkits", "cycler", "PIL"}
+PARTS = {"mini", "plots", "datasets", "exercises", "show"}  # of dlcourse
+# Of the standard library: a page in a browser has one thread and no processes.
+NOT_IN_A_BROWSER = {"multiprocessing", "signal", "subprocess", "threading", "tkinter"}
+
+# Of dlcourse.plots, what draws without Matplotlib.
+MATPLOTLIB = re.compile(
+    r"\b(?:matplotlib|PIL|plt)\b|\bplots\.(?!COLORS\b|draw_graph\b|use_style\b)"
+)
+
+# Calls that set something for all that follows: plots.use_style(), np.random.seed(0).
+SETTING = re.compile(r"use_|set_|seed|manual_seed|filterwarnings|simplefilter|basicConfig")
+
+FILLS = {"add", "append", "extend", "insert", "setdefault", "update", "write"}
+
+
+@dataclass
+class Unit:
+    """A statement at the top of a cell: what is left of it to run, and the names it deals with."""
+
+    cell: int
+    node: ast.stmt | None  # None: all of it is left out
+    lines: tuple[int, int]
+    code: str = ""
+    reads: frozenset[str] = frozenset()
+    binds: frozenset[str] = frozenset()
+    changes: frozenset[str] = frozenset()  # binds, and what it stores into
+    without: str = ""  # the package for want of which something of it is left out, or was before it
+    silent: bool = False  # an import: its leaving is told where its name is used
+
+    @property
+    def key(self) -> tuple[int, tuple[int, int], str]:
+        return self.cell, self.lines, self.code
+
+    @property
+    def acts(self) -> bool:
+        """Does it do something to look at, and not only give a name to something?"""
+        quiet = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.Assign
+        constant = isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Constant)
+        return self.node is not None and not isinstance(self.node, quiet) and not constant
+
+
+@dataclass
+class Page:
+    """The cells of a page, in order, as far as they run in a browser.
+
+    absent: for each name that some statement left out would have made, the package it needs;
+    partial: names made by statements of which a part was left out; checks: exercises whose check
+    itself needs a package.
+    """
+
+    sources: list[str]
+    checks: dict[str, str] = field(default_factory=dict)
+    units: list[Unit] = field(default_factory=list, init=False)
+    absent: dict[str, str] = field(default_factory=dict, init=False)
+    partial: dict[str, str] = field(default_factory=dict, init=False)
+    variables: set[str] = field(default_factory=set, init=False)
+    functions: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self):
+        for number, source in enumerate(self.sources):
+            try:
+                tree = parse(source)
+            except SyntaxError:
+                continue  # whoever runs the cell is told
+            for node in tree.body:
+                self.units.append(self._unit(number, node))
+
+    def of(self, cell: int) -> list[Unit]:
+        return [unit for unit in self.units if unit.cell == cell]
+
+    def kind(self, cell: int) -> tuple[str, str]:
+        """("all" | "part" | "none", the package that is missing) for a cell."""
+        units = self.of(cell)
+        missing = next((unit.without for unit in units if unit.without and not unit.silent), "")
+        if not missing:
+            return ("all" if any(unit.node for unit in units) else "none"), ""
+        return ("part" if any(unit.acts for unit in units) else "none"), missing
+
+    def before(self, cell: int) -> list[Unit]:
+        """The statements above a cell that it needs: they make, or may change, what it reads."""
+        needed = self._with_functions(entering([u.node for u in self.of(cell) if u.node]))
+        chosen = []
+        for unit in reversed([unit for unit in self.units if unit.cell < cell and unit.node]):
+            may_change = unit.changes | _setting(unit.node)
+            if not isinstance(unit.node, ast.Assert | ast.FunctionDef | ast.ClassDef):
+                may_change |= self._with_functions(unit.reads) & self.variables
+            if needed & may_change:
+                chosen.append(unit)
+                if isinstance(unit.node, SETS_FOR_SURE):
+                    needed -= unit.binds
+                needed |= self._with_functions(unit.reads)
+        return chosen[::-1]
+
+    def _with_functions(self, read: Iterable[str]) -> set[str]:
+        """These names, and all that the page's own functions and classes among them read."""
+        found, todo = set(), list(read)
+        while todo:
+            if (name := todo.pop()) not in found:
+                found.add(name)
+                todo += self.functions.get(name, ())
+        return found
+
+    def _unit(self, cell: int, node: ast.stmt) -> Unit:
+        lines = (node.lineno, node.end_lineno or node.lineno)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            return self._import(cell, node, lines)
+        shortened = _Shorten(self.absent)
+        node = shortened.visit(node)
+        code = ast.unparse(node)
+        _, binds, changes = names(code)
+        reads = frozenset(entering([node]))
+        without = self._missing(node, reads)
+        kept = None if without else node
+        unit = Unit(cell, kept, lines, code, reads, binds, changes, without)
+        half = next((self.partial[name] for name in sorted(unit.reads & self.partial.keys())), "")
+        if not without and half and _asserts(node):  # it is about both engines
+            unit.node, without = None, half
+        unit.without = without or shortened.dropped or half
+        if without:
+            self.absent |= dict.fromkeys(unit.changes | _filled(node), without)
+            self.partial |= dict.fromkeys(_passed(node) & self.variables, without)
+            return unit
+        for name in unit.binds:
+            self.absent.pop(name, None)
+            self.partial.pop(name, None)
+        if unit.without:
+            self.partial |= dict.fromkeys(unit.changes, unit.without)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            self.functions[node.name] = self.functions.get(node.name, frozenset()) | unit.reads
+        else:
+            self.variables |= unit.binds
+        return unit
+
+    def _import(self, cell: int, node: ast.Import | ast.ImportFrom, lines: tuple) -> Unit:
+        kept = []
+        for alias in node.names:
+            name = alias.asname or alias.name.split(".")[0]
+            path = f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else alias.name
+            self.absent.pop(name, None)
+            if missing := package_missing_for(path):
+                self.absent[name] = missing
+            else:
+                kept.append(alias)
+        left = next((self.absent[n] for n in _imported(node) if n in self.absent), "")
+        if not kept:
+            return Unit(cell, None, lines, without=left, silent=True)
+        node = type(node)(**{**dict(ast.iter_fields(node)), "names": kept})
+        ast.copy_location(node, node.names[0])
+        code = ast.unparse(node)
+        return Unit(cell, node, lines, code, *names(code), without=left, silent=True)
+
+    def _missing(self, node: ast.stmt, reads: Iterable[str]) -> str:
+        """The package that a statement cannot do without, or nothing."""
+        for name in sorted(reads):
+            if name in self.absent:
+                return self.absent[name]
+        for part in ast.walk(node):
+            if isinstance(part, ast.Import | ast.ImportFrom):
+                module = getattr(part, "module", None)
+                for alias in part.names:
+                    path = f"{module}.{alias.name}" if module else alias.name
+                    if missing := package_missing_for(path):
+                        return missing
+            elif isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant):
+                entry = part.slice.value == "torch" and isinstance(part.value, ast.Name)
+                if entry and "torch" in self.absent.values():  # losses["torch"]
+                    return "torch"
+            elif isinstance(part, ast.Call) and getattr(part.func, "id", "") == "check":
+                exercise = part.args[0] if part.args else None
+                if isinstance(exercise, ast.Constant) and exercise.value in self.checks:
+                    return self.checks[exercise.value]
+        return ""
+
+
+def parse(source: str) -> ast.Module:
+    """The tree of a cell; lines for IPython or the shell are blank."""
+    lines = ("" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
+    return ast.parse("\n".join(lines))
+
+
+def package_missing_for(path: str) -> str:
+    """The package that a browser lacks to import ``path``, such as "torch.nn", or nothing."""
+    top, _, rest = path.partition(".")
+    if top == "dlcourse":
+        return "" if rest.partition(".")[0] in PARTS else "torch"
+    if top in sys.stdlib_module_names:
+        return "threads" if top in NOT_IN_A_BROWSER else ""
+    if top == "torchvision":
+        return "torch"
+    return "" if top in PACKAGES else top
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    return (alias.asname or alias.name.split(".")[0] for alias in node.names)
+
+
+@lru_cache(maxsize=4096)
+def names(code: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The global names that a statement reads, binds, and changes; inside its functions, too."""
+    reads, binds = set(), set()
+    tables = [symtable.symtable(code, "<cell>", "exec")]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        for symbol in table.get_symbols():
+            if table.get_type() == "module" or symbol.is_global():
+                if symbol.is_referenced():
+                    reads.add(symbol.get_name())
+                if symbol.is_assigned() or symbol.is_imported():
+                    binds.add(symbol.get_name())
+    changes = set(binds)
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            reads |= {node.target.id} & binds
+        if isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            changes |= {_base(node)} & reads
+    own = {name for name in vars(builtins) if name not in binds}
+    return frozenset(reads - own), frozenset(binds), frozenset(changes)
+
+
+SETS_FOR_SURE = ast.Assign | ast.FunctionDef | ast.ClassDef
+
+
+def entering(nodes: Iterable[ast.stmt]) -> set[str]:
+    """The names that statements, one after another, read before they have set them."""
+    needed: set[str] = set()
+    for node in reversed(list(nodes)):
+        if isinstance(node, ast.For):
+            _, targets, _ = names(f"{ast.unparse(node.target)} = 0")
+            inside = entering(node.body) - targets | entering(node.orelse)
+            needed |= inside | names(ast.unparse(node.iter))[0]
+        else:
+            reads, binds, _ = names(ast.unparse(node))
+            if isinstance(node, SETS_FOR_SURE):
+                needed -= binds
+            needed |= reads
+    return needed
+
+
+def _base(node: ast.expr) -> str:
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _setting(node: ast.stmt) -> set[str]:
+    """The module that a statement sets something in: plots.use_style(), np.random.seed(0)."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    if isinstance(call, ast.Call) and SETTING.match(_called(call)):
+        return {_base(call.func), *(["plt"] if _called(call) == "use_style" else [])}
+    return set()
+
+
+def _asserts(node: ast.stmt) -> bool:
+    call = node.value if isinstance(node, ast.Expr) else None
+    said = isinstance(call, ast.Call) and _called(call).startswith("assert_")
+    return said or isinstance(node, ast.Assert)
+
+
+def _filled(node: ast.stmt) -> set[str]:
+    """The collections that a statement puts something into."""
+    calls = [part.func for part in ast.walk(node) if isinstance(part, ast.Call)]
+    fills = [f for f in calls if isinstance(f, ast.Attribute) and f.attr in FILLS]
+    return {f.value.id for f in fills if isinstance(f.value, ast.Name)}
+
+
+def _passed(node: ast.stmt) -> set[str]:
+    """What a call that stands alone is given, and so may change: torch.save(state, file)."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    if not isinstance(call, ast.Call) or _asserts(node) or _called(call) == "print":
+        return set()
+    return {argument.id for argument in call.args if isinstance(argument, ast.Name)}
+
+
+class _Shorten(ast.NodeTransformer):
+    """Leave out of ``for lib in (mini, torch)`` what names an absent package."""
+
+    def __init__(self, absent: dict[str, str]):
+        self.absent, self.dropped = absent, ""
+
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign:
+        # ours, theirs = (f(lib) for lib in (mini, torch)) has one value a name: all or nothing
+        return node if isinstance(node.targets[0], ast.Tuple) else self.generic_visit(node)
+
+    def visit_For(self, node: ast.For) -> ast.For:
+        self._shorten(node.iter)
+        return self.generic_visit(node)
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.comprehension:
+        many = getattr(node.iter, "elts", [])
+        if not many or not self._names_absent(many[0]):  # else what is left would move to the front
+            self._shorten(node.iter)
+        return self.generic_visit(node)
+
+    def _shorten(self, many: ast.expr) -> None:
+        if isinstance(many, ast.Call) and _called(many) in ("enumerate", "product"):
+            for argument in many.args:
+                self._shorten(argument)
+        elif isinstance(many, ast.Tuple | ast.List):
+            kept = list(self._present(many.elts))
+            if kept and len(kept) < len(many.elts):
+                many.elts = kept
+
+    def _present(self, elements: Iterable[ast.expr]) -> Iterator[ast.expr]:
+        for element in elements:
+            if missing := self._names_absent(element):
+                self.dropped = missing
+            else:
+                yield element
+
+    def _names_absent(self, element: ast.expr) -> str:
+        found = (part.id for part in ast.walk(element) if isinstance(part, ast.Name))
+        return next((self.absent[name] for name in found if name in self.absent), "")
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))

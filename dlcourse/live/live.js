@@ -1,0 +1,223 @@
+// Run, Stop and Reset on the cells of a page, and editing in place. Python itself runs in worker.mjs;
+// nothing of it is asked for before the first Run, and without this script the page is whole.
+const here = new URL(".", import.meta.url);
+const cells = [];
+let worker = null;
+let runs = 0;
+
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+// ------------------------------------------------------------------------------------ the worker
+
+async function start() {
+  const made = new Worker(new URL("worker.mjs", here), { type: "module" });
+  made.onmessage = ({ data }) => receive(data);
+  made.onerror = (event) => { event.preventDefault(); fail(event.message || "the worker did not start"); };
+  worker = made;
+  const answer = await fetch(new URL("live.json", here));
+  const config = await answer.json();
+  config.base = new URL(config.base, here).href;
+  config.course = new URL(config.course, here).href;
+  start.checks = config.checks;
+  made.postMessage({ config });
+}
+
+async function run(cell) {
+  if (cell.running) return;
+  cell.running = ++runs;
+  cell.began = false;
+  cell.bar.classList.add("running");
+  cell.stop.hidden = false;
+  cell.run.setAttribute("aria-disabled", "true");
+  say(cell, worker ? "Waiting …" : "Starting Python …");
+  try {
+    await (start.ready ??= start());
+    if (!cell.running) return; // stopped meanwhile
+    const mayFail = cells.flatMap((other, at) => (other.mayFail ? [at] : []));
+    const sources = cells.map(source);
+    worker.postMessage({ id: cell.running, sources, cell: cells.indexOf(cell), mayFail, checks: start.checks });
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+function receive({ id, kind, text }) {
+  const cell = cells.find((one) => one.running === id) ?? (id ? null : cells.find((one) => one.running));
+  if (!cell) return;
+  if (kind === "phase") say(cell, text);
+  else if (kind === "failed") fail(text);
+  else if (kind === "done") finish(cell, text);
+  else show(cell, kind, text);
+}
+
+function finish(cell, ok) {
+  if (!cell.began) begin(cell);
+  const seconds = ((performance.now() - cell.began) / 1000).toFixed(1);
+  end(cell, ok ? `Done in ${seconds} s.` : "Stopped by an error.");
+}
+
+function end(cell, said) {
+  cell.running = 0;
+  cell.bar.classList.remove("running");
+  cell.stop.hidden = true;
+  cell.run.removeAttribute("aria-disabled");
+  say(cell, said);
+}
+
+// A page cannot interrupt Python, only end it; what was computed goes with it.
+function drop(said) {
+  worker?.terminate();
+  worker = start.ready = null;
+  cells.filter((cell) => cell.running).forEach((cell) => end(cell, said));
+}
+
+const stop = () => drop("Stopped. The next run starts Python afresh, and the cells above that it needs.");
+const fail = (why) => drop(`Python could not be loaded (${why}). Are you online? Otherwise, download the notebook.`);
+
+// ------------------------------------------------------------------------------ what a cell shows
+
+function say(cell, text) {
+  cell.status.textContent = text;
+}
+
+// The stored output makes place; it stays in the page, for links to its figure, until Reset.
+function begin(cell) {
+  cell.began = performance.now();
+  cell.stored.forEach((output) => output.classList.add("live-replaced"));
+  cell.output.replaceChildren();
+  cell.output.hidden = cell.reset.hidden = false;
+}
+
+const CLASSES = { stdout: "stream", stderr: "stderr", text: "text_plain", error: "traceback", html: "text_html" };
+
+function show(cell, kind, text) {
+  if (kind === "begin" || !cell.began) begin(cell);
+  if (kind === "begin") return;
+  if (kind === "note") cell.output.append(element("p", { className: "live-note", textContent: text }));
+  else if (kind === "figure") cell.output.append(figure(cell, text));
+  else if (kind === "html") cell.output.append(element("div", { className: "output text_html", innerHTML: text }));
+  else print(cell, kind, text);
+}
+
+function print(cell, kind, text) {
+  let last = cell.output.lastElementChild;
+  if (last?.dataset.kind !== kind) {
+    last = element("div", { className: `output ${CLASSES[kind] ?? "stream"}` }, element("pre", { tabIndex: 0 }));
+    last.dataset.kind = kind;
+    cell.output.append(last);
+  }
+  last.firstChild.append(text);
+}
+
+// Unedited code draws the stored figure again, so that figure's words and caption still hold.
+function figure(cell, svg) {
+  const made = element("figure", { innerHTML: svg });
+  const same = source(cell) === cell.source && !cell.part;
+  const old = same && cell.stored.map((output) => output.querySelector("svg.dl-figure")).find(Boolean);
+  made.firstChild.setAttribute("aria-label", old?.getAttribute?.("aria-label") || "A figure, drawn by the cell above");
+  const caption = old && old.closest("figure")?.querySelector("figcaption")?.cloneNode(true);
+  if (caption) {
+    caption.querySelectorAll(".headerlink").forEach((link) => link.remove());
+    made.append(caption);
+  }
+  return made;
+}
+
+// ------------------------------------------------------------------------------------- the editor
+
+const source = (cell) => cell.code.innerText.replace(/\u00a0/g, " ").replace(/\n+$/, "");
+
+function edit(cell, number) {
+  const { code } = cell;
+  code.contentEditable = "plaintext-only";
+  if (code.contentEditable !== "plaintext-only") code.contentEditable = "true";
+  code.spellcheck = false;
+  for (const [name, value] of Object.entries({
+    role: "textbox", "aria-multiline": "true", "aria-label": `Code of cell ${number}`, autocapitalize: "off", autocorrect: "off",
+  })) code.setAttribute(name, value);
+  let typed = false; // until something is typed, Tab goes on to the next control
+  code.addEventListener("blur", () => { typed = false; });
+  code.addEventListener("input", () => { typed = true; cell.reset.hidden = false; });
+  code.addEventListener("keydown", (event) => {
+    event.stopPropagation(); // the theme's keys are for the page
+    const insert = (text) => { event.preventDefault(); document.execCommand("insertText", false, text); };
+    if (event.key === "Enter" && (event.shiftKey || event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      run(cell);
+      if (event.shiftKey) cells.slice(number).find((next) => next.run)?.code.focus();
+    } else if (event.key === "Enter") insert("\n" + indentation(code));
+    else if (event.key === "Tab" && !event.shiftKey && typed) insert("    ");
+    else if (event.key === "Escape") cell.run.focus();
+  });
+}
+
+// The spaces that the line of the caret starts with, four more after a colon.
+function indentation(code) {
+  const range = getSelection().getRangeAt(0).cloneRange();
+  range.setStart(code, 0);
+  const line = range.toString().split("\n").at(-1);
+  return line.match(/^ */)[0] + (/:\s*$/.test(line) ? "    " : "");
+}
+
+function reset(cell) {
+  if (cell.running) return;
+  cell.code.replaceChildren(...cell.original.map((node) => node.cloneNode(true)));
+  cell.output.hidden = cell.reset.hidden = true;
+  cell.stored.forEach((output) => output.classList.remove("live-replaced"));
+  say(cell, "The cell is as it was.");
+  cell.run.focus();
+}
+
+// --------------------------------------------------------------------------------------- the page
+
+function button(cell, name, label, act) {
+  const made = element("button", { type: "button", className: `live-${name}`, textContent: label });
+  made.setAttribute("aria-label", `${label} cell ${cells.length}`);
+  made.addEventListener("click", act);
+  return made;
+}
+
+function set(box) {
+  const code = box.querySelector(":scope > .cell_input pre, :scope > details .cell_input pre");
+  if (!code) return;
+  const cell = { code, mayFail: box.classList.contains("tag_raises-exception"), running: 0 };
+  cells.push(cell);
+  cell.source = source(cell);
+  const kind = [...box.classList].find((name) => name.startsWith("live-"));
+  if (!kind) return;
+  const needs = [...box.classList].find((name) => name.startsWith("needs-"))?.slice(6);
+  cell.bar = element("div", { className: "live-bar" });
+  const input = code.closest(".cell_input");
+  input.append(cell.bar);
+  if (kind === "live-none") return absent(cell, needs);
+  cell.part = kind === "live-part";
+  cell.original = [...code.childNodes].map((node) => node.cloneNode(true));
+  cell.stored = [...box.querySelectorAll(":scope > .cell_output, :scope > details .cell_output")];
+  cell.run = button(cell, "run", "Run", () => run(cell));
+  cell.run.title = "Ctrl+Enter; Shift+Enter goes on to the next cell";
+  cell.stop = button(cell, "stop", "Stop", () => { stop(); cell.run.focus(); });
+  cell.reset = button(cell, "reset", "Reset", () => reset(cell));
+  cell.stop.hidden = cell.reset.hidden = true;
+  cell.status = element("span", { className: "live-status", role: "status" });
+  cell.bar.append(cell.run, cell.stop, cell.reset, cell.status);
+  if (cell.part) cell.bar.append(element("span", { className: "live-hint", textContent: `runs without ${needs} here` }));
+  cell.output = element("div", { className: "cell_output docutils container live-output", hidden: true });
+  input.closest(".cell > *").after(cell.output);
+  edit(cell, cells.length);
+}
+
+function absent(cell, needs) {
+  const what = { threads: "threads, which a browser does" }[needs] ?? `${needs}, which a browser does`;
+  cell.bar.append(`Needs ${what} not have. `);
+  const notebook = document.querySelector("a.btn-download-source-button[href$='.ipynb']");
+  if (notebook) cell.bar.append(element("a", { href: notebook.href, download: "", textContent: "Download the notebook" }), ".");
+}
+
+// A page opened as a file may neither start a worker nor fetch.
+if (window.Worker && window.WebAssembly && location.protocol !== "file:") {
+  document.querySelectorAll("div.cell").forEach(set);
+}

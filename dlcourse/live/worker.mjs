@@ -1,0 +1,67 @@
+// One Python interpreter in a worker of the page. In: {config} once, then {id, sources, cell, mayFail};
+// out: {id, kind, text}, the kinds of session.py, and "phase", "done", "failed".
+// Every file of Python is fetched with its sha256, wherever it comes from.
+let python, session, current = 0;
+const send = (kind, text = "") => postMessage({ id: current, kind, text });
+
+function pin({ base, files }) {
+  const plain = self.fetch.bind(self);
+  self.fetch = (url, options = {}) => {
+    const integrity = files[String(url.url ?? url).replace(base, "")];
+    return plain(url, integrity ? { ...options, integrity } : options);
+  };
+}
+
+async function load(url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return answer;
+}
+
+// import() cannot check a hash: the text is fetched with it, and imported from memory.
+async function pinned(url) {
+  const text = await (await load(url)).text();
+  return import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+}
+
+async function start(config) {
+  pin(config);
+  send("phase", "Loading Python, once …");
+  const [{ loadPyodide }, { default: createPyodideModule }, course] = await Promise.all([
+    pinned(config.base + "pyodide.mjs"),
+    pinned(config.base + "pyodide.asm.mjs"),
+    load(config.course).then((answer) => answer.arrayBuffer()),
+  ]);
+  python = await loadPyodide({
+    indexURL: config.base,
+    packageBaseUrl: config.base,
+    lockFileContents: config.lock,
+    createPyodideModule,
+    env: { HOME: "/home/pyodide", MPLBACKEND: "agg" },
+  });
+  send("phase", "Loading NumPy …");
+  await python.loadPackage("numpy", { messageCallback() {} });
+  python.unpackArchive(course, "zip", { extractDir: "/home/pyodide/course" });
+  session = python.runPython(`
+    import sys
+    sys.path.insert(0, "/home/pyodide/course")
+    from dlcourse.live.browser import Live
+    Live`)(send);
+}
+
+async function run({ id, sources, cell, mayFail, checks }) {
+  current = id;
+  await started;
+  if (session.open(JSON.stringify({ sources, cell, mayFail, checks }))) {
+    send("phase", "Loading Matplotlib, once …");
+    await python.loadPackage("matplotlib", { messageCallback() {} });
+  }
+  send("phase", "Running …");
+  send("done", session.run() ? "ok" : "");
+}
+
+let started, queue = Promise.resolve();
+onmessage = ({ data }) => {
+  if (data.config) started = start(data.config);
+  else queue = queue.then(() => run(data)).catch((error) => send("failed", String(error.message ?? error)));
+};
