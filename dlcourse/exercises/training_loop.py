@@ -116,6 +116,8 @@ def check_clip_all(clip_all):
     expect(isinstance(got, list | tuple) and len(got) == 2, "Return one array for each gradient.")
     if close(got[0], [2.5, 0.0]) and close(got[1], [[0.0], [2.5]]):
         raise Hint("Each array was clipped alone (or each entry): that turns the gradient.")
+    if close(got[0], [1.875, 0.0]):
+        raise Hint("The longest array set the factor. The length is that of all arrays together.")
     expect_close(got[0], [1.5, 0.0], "the first gradient, clipped to 2.5 of 5")
     expect_close(got[1], [[0.0], [2.0]], "the second gradient, clipped to 2.5 of 5")
     short = clip_all([g.copy() for g in grads], 10.0)
@@ -144,6 +146,12 @@ def always_scales(grads, max_norm):
 def divides_by_zero(grads, max_norm):
     norm = np.sqrt(sum((g**2).sum() for g in grads))
     return [g if norm > 0 and norm <= max_norm else g * (max_norm / norm) for g in grads]
+
+
+@check_clip_all.wrong("The longest array")
+def takes_the_longest(grads, max_norm):
+    norm = max(np.linalg.norm(g) for g in grads)
+    return [g * min(1, max_norm / norm) for g in grads]
 
 
 @check_clip_all.wrong("first gradient")
@@ -235,8 +243,8 @@ def auc(scores, positive):
     shown="A sort replaces the million million pairs, and ties count half.",
 )
 def check_auc(auc):
-    scores = np.array([0.1, 0.4, 0.4, 0.7, 0.7, 0.9, 0.2])
-    positive = np.array([False, False, True, True, False, True, False])
+    scores = np.array([0.1, 0.4, 0.4, 0.7, 0.7, 0.9, 0.2, 0.5, 0.5])
+    positive = np.array([False, False, True, True, False, True, False, False, True])
     above = scores[positive][:, None] - scores[~positive]
     truth = ((above > 0) + 0.5 * (above == 0)).mean()
     got = auc(scores.copy(), positive.copy())
@@ -248,6 +256,8 @@ def check_auc(auc):
         raise Hint("That is 1 - AUC: the probability that a *negative* outranks a positive.")
     if close(got, ((scores > 0.5) == positive).mean()):
         raise Hint("That is an accuracy at one threshold. The AUC has none.")
+    if not close(got, auc(scores[::-1].copy(), positive[::-1].copy())):
+        raise Hint("It changed with the order of the examples: equal scores share their mean rank.")
     expect_close(got, truth, "the AUC of seven scores with ties")
     expect_close(auc(np.exp(scores), positive), truth, "the AUC of the exponentials of the scores")
 
@@ -265,6 +275,14 @@ def counts_ties(scores, positive):
 @check_auc.wrong("outranks a positive")
 def turns_it_round(scores, positive):
     return 1 - auc(scores, positive)
+
+
+@check_auc.wrong("share their mean rank")
+def ranks_ties_as_they_come(scores, positive):
+    ranks = np.empty(len(scores))
+    ranks[np.argsort(scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    n_pos, n_neg = positive.sum(), (~positive).sum()
+    return (ranks[positive].sum() - n_pos * (n_pos + 1) / 2) / (n_pos * n_neg)
 
 
 @check_auc.wrong("one threshold")
