@@ -55,6 +55,10 @@ def check_true_correlation(true_correlation):
     got = true_correlation(0.3, 0.36)
     if close(got, 0.3 * 0.6):
         raise Hint("Filling made the correlation smaller. You make it smaller once more.")
+    if close(got, 0.3 * 0.36):
+        raise Hint(
+            "Filling shrinks the *covariance* by `kept`. Undo it, and mind the deviation of x."
+        )
     if close(got, 0.3 / 0.36):
         raise Hint(
             "The covariance shrinks by `kept`, but the standard deviation of x shrinks, too, and "
@@ -71,6 +75,11 @@ def check_true_correlation(true_correlation):
 @check_true_correlation.wrong("smaller once more")
 def shrinks_again(r, kept):
     return r * kept**0.5
+
+
+@check_true_correlation.wrong("mind the deviation of x")
+def shrinks_the_covariance(r, kept):
+    return r * kept
 
 
 @check_true_correlation.wrong("standard deviation of x shrinks, too")
@@ -138,6 +147,8 @@ def check_out_of_fold(out_of_fold):
             "For a category without rows outside you take the mean of *all* labels: the row's own "
             "is among them."
         )
+    if close(got[4:], [7.6, 5.6]):
+        raise Hint("The fallback leaves out the row itself, but not the other rows of its fold.")
     expect(
         close(got[4:], [7.0, 7.0]),
         f"Category b should get the mean outside its fold, 7; yours gets {got[4:].tolist()}.",
@@ -175,6 +186,12 @@ def falls_back_on_everything(categories, y, folds):
     return np.where(np.isnan(encoded), y.mean(), encoded)
 
 
+@check_out_of_fold.wrong("not the other rows of its fold")
+def falls_back_on_all_other_rows(categories, y, folds):
+    encoded = forgets_the_unseen(categories, y, folds)
+    return np.where(np.isnan(encoded), (y.sum() - y) / (len(y) - 1), encoded)
+
+
 # -- build new ---------------------------------------------------------------------------------
 
 
@@ -206,6 +223,10 @@ def check_pooled_std(pooled_std):
         raise Hint("That is the part within the images. Their means differ, too.")
     if close(got, ((stds**2).mean() + means.var()) ** 0.5):
         raise Hint("Images differ in size: weigh them by their counts.")
+    if close(got, (share * (stds**2 + (means - means.mean()) ** 2)).sum() ** 0.5):
+        raise Hint("The variances are weighed, the mean that you subtract is not. Weigh it, too.")
+    if close(got, means.std()) or close(got, (share * (means - share @ means) ** 2).sum() ** 0.5):
+        raise Hint("That is the part between the images. Their pixels differ within them, too.")
     wanted = np.concatenate(images).std()
     if close(got, wanted**2):
         raise Hint("That is the variance. Take the root.")
@@ -230,6 +251,16 @@ def forgets_what_lies_between(counts, means, stds):
 @check_pooled_std.wrong("weigh them by their counts")
 def forgets_the_sizes(counts, means, stds):
     return ((stds**2).mean() + means.var()) ** 0.5
+
+
+@check_pooled_std.wrong("the mean that you subtract is not")
+def subtracts_the_plain_mean(counts, means, stds):
+    return ((counts * (stds**2 + (means - means.mean()) ** 2)).sum() / counts.sum()) ** 0.5
+
+
+@check_pooled_std.wrong("differ within them")
+def forgets_what_lies_within(counts, means, stds):
+    return means.std()
 
 
 @check_pooled_std.wrong("Take the root")
@@ -274,6 +305,12 @@ def check_moved_box(moved_box):
             "for finding where a pixel came from."
         )
     wanted = around(four, A, middle)
+    if close(got, np.array(wanted) - 14):
+        raise Hint("You subtract `middle` and do not add it again.")
+    if close(got, around(four, A, np.array([6.0, 6.0]))):
+        raise Hint("You turn around the middle of the box. `middle` is that of the image.")
+    if close(got, np.array(wanted)[[0, 2, 1, 3]]):
+        raise Hint("The order is x0, y0, x1, y1: both lowest ones first.")
     expect(close(got, wanted), f"Turned by 30 degrees: {np.round(wanted, 2).tolist()} is wanted.")
     mirror = np.array([[-1.0, 0.0], [0.0, 1.0]])
     got = np.ravel(np.asarray(moved_box(box, mirror, middle), float))
@@ -296,6 +333,22 @@ def moves_them_back(box, A, middle):
     return moved_box(box, A.T, middle)
 
 
+@check_moved_box.wrong("do not add it again")
+def forgets_to_come_back(box, A, middle):
+    return moved_box(np.array(box) - [*middle, *middle], A, 0 * middle)
+
+
+@check_moved_box.wrong("around the middle of the box")
+def turns_around_the_box(box, A, middle):
+    return moved_box(box, A, np.reshape(box, (2, 2)).mean(0))
+
+
+@check_moved_box.wrong("both lowest ones first")
+def puts_x_before_y(box, A, middle):
+    x0, y0, x1, y1 = moved_box(box, A, middle)
+    return [x0, x1, y0, y1]
+
+
 # -- read a paper ------------------------------------------------------------------------------
 
 
@@ -312,6 +365,10 @@ $w$ and go back from odds to a probability: $p = \frac{q}{q + w (1 - q)}$.""",
 )
 def check_unweighted(unweighted):
     got = unweighted(0.5, 4.0)
+    if close(unweighted(0.9, 9.0), 0.1) and close(unweighted(0.5, 9.0), 0.1):
+        raise Hint("1 / (1 + w) is the p at which q is one half. Other answers q have another p.")
+    if close(got, 0.8) and close(unweighted(0.9, 9.0), 0.5):
+        raise Hint("That is the probability of the *other* class.")
     if close(got, 0.8):
         raise Hint("You apply the weights once more. Undo them: the class is rarer than q says.")
     if close(got, 0.125):
@@ -328,6 +385,16 @@ def check_unweighted(unweighted):
 @check_unweighted.wrong("once more")
 def weighs_again(q, w):
     return w * q / (w * q + 1 - q)
+
+
+@check_unweighted.wrong("at which q is one half")
+def gives_the_threshold(q, w):
+    return 1 / (1 + w)
+
+
+@check_unweighted.wrong("of the *other* class")
+def gives_the_other_class(q, w):
+    return 1 - unweighted(q, w)
 
 
 @check_unweighted.wrong("Odds are divided by w")
