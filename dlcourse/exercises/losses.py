@@ -51,23 +51,23 @@ check_lowest_loss.wrong("apply softmax to these numbers", 1.0)
     name="huber_center",
     solution=2.5,
     reasoning=(
-        "For $2 \\le c \\le 3$ the residuals of 0, 5 and 100 are clipped: "
+        "For $2 \\le c \\le 3$ the residuals of 0, 6 and 100 are clipped: "
         "$2 + (c - 1) + (c - 2) - 2 - 2 = 0$ gives $c = 2.5$, where the guess holds."
     ),
     shown="The outlier counts for as much as a point at distance 2, however far it is.",
 )
 def check_huber_center(answer):
-    if close(answer, 21.6, 1e-3):
-        raise Hint("21.6 is the mean: there no pull is clipped. Here none is stronger than 2.")
+    if close(answer, 21.8, 1e-3):
+        raise Hint("21.8 is the mean: there no pull is clipped. Here none is stronger than 2.")
     if close(answer, 2.0, 1e-3):
         raise Hint(
             "2 is the median: there every pull is 1. At c = 2 the clipped pulls are 2 + 1 + 0 "
             "downward and 2 + 2 upward. They do not balance yet."
         )
-    if close(answer, 8 / 3, 1e-3):
+    if any(close(answer, c, 1e-3) for c in (2.75, 7 / 3, 3.0)):
         raise Hint(
-            "You left out a clip: at your c the point 5 is farther than 2 away, or one that you "
-            "clipped is not. Check the guess with the c that you found."
+            "You left out a clip: at your c, 0 or 6 is farther than 2 away, but pulls with more "
+            "than 2. Check the guess with the c that you found."
         )
     if not close(answer, 2.5, 1e-3):
         raise Hint(
@@ -76,9 +76,9 @@ def check_huber_center(answer):
         )
 
 
-check_huber_center.wrong("is the mean", 21.6)
+check_huber_center.wrong("is the mean", 21.8)
 check_huber_center.wrong("is the median", 2.0)
-check_huber_center.wrong("Check the guess", 8 / 3)
+check_huber_center.wrong("Check the guess", 2.75)
 check_huber_center.wrong("set it to zero", 4.0)
 
 

@@ -231,6 +231,16 @@ def test_the_default_generator_can_be_kept_and_set_back():
 
 
 def test_the_names_that_errors_give_to_types():
-    for name in "bool uint8 int8 int16 int32 int64 float16 float32 float64".split():
+    for name in [
+        "bool",
+        "uint8",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "float16",
+        "float32",
+        "float64",
+    ]:
         kind = torch.zeros(1, dtype=getattr(torch, name)).type()  # "torch.LongTensor"
         assert f"torch.{getattr(mini, name).scalar_type}Tensor" == kind
