@@ -18,7 +18,8 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip
-WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dlcourse/wheels
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dlcourse
+WHEELS := $(CACHE)/wheels
 HTML := _build/html
 # JupyterLab asks nobody about news and updates, nor the reader whether it may.
 LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
@@ -33,10 +34,10 @@ test unit nb notebooks lab: export OMP_WAIT_POLICY = PASSIVE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two installations into one .venv
-.PHONY: help book serve test unit nb site bench map notebooks lab doctor lint format lock clean distclean
+.PHONY: help book serve test test-site unit nb site pyodide bench map notebooks lab doctor lint format lock clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ------------------------------------------------------------------------- what a reader wants
 
@@ -65,13 +66,25 @@ lint: $(VENV)/.all ## check style, notebooks too
 
 unit: $(VENV)/.all ## run the unit tests (the two-second one first), in random order
 	$(BIN)/python -m pytest -q -p no:randomly tests/test_tiny.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(SHARED) --ignore tests/test_book.py tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(SHARED) --ignore tests/test_book.py --ignore tests/test_site.py tests
 
 nb: $(VENV)/.all ## run every notebook and compare each stored output
 	$(BIN)/python -m pytest -q -p dlcourse.book.compare --nbval $(SHARED) $(NB)
 
 site: $(VENV)/.all book ## build the site and check it: links, alt text, nothing from another host
 	DLCOURSE_SITE=$(HTML) $(BIN)/python -m pytest -q tests/test_book.py
+
+# The first browser of these that is there, unless BROWSER= names one; playwright brings none.
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
+BROWSER ?= $(firstword $(foreach name,$(BROWSERS),$(shell command -v $(name))))
+
+test-site: $(VENV)/.all book pyodide ## use the site in a headless browser: cells, search, dark, phone
+	@test -n "$(BROWSER)" || { echo "make test-site wants Chromium or Chrome, and finds neither." \
+	    "Install one, or name it: make test-site BROWSER=/path/to/chrome"; exit 1; }
+	DLCOURSE_SITE=$(HTML) DLCOURSE_BROWSER="$(BROWSER)" $(BIN)/python -m pytest -q tests/test_site.py
+
+pyodide: $(VENV)/.book ## fetch Python for the browser: for make test-site, and for live_python: site
+	$(BIN)/python -m dlcourse.live.bundle "$(CACHE)/pyodide"
 
 # ------------------------------------------------------------------------ what a writer needs
 
@@ -108,8 +121,8 @@ clean: ## remove what was built, keep .venv
 	rm -rf _build build .pytest_cache .ruff_cache .hypothesis
 	find . -name .venv -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +
 
-distclean: clean ## remove .venv and the kept wheels too
-	rm -rf $(VENV) *.egg-info "$(WHEELS)"
+distclean: clean ## remove .venv, the kept wheels and Python for the browser too
+	rm -rf $(VENV) *.egg-info "$(WHEELS)" "$(CACHE)/pyodide"
 
 # ------------------------------------------------------------------------------- installation
 

@@ -1,0 +1,313 @@
+"""Cells that run in the page: what of them a browser can run, what runs before, and running."""
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from dlcourse.live import bundle
+from dlcourse.live.cells import Page, entering, names, parse
+from dlcourse.live.session import MOST, Session, left_out
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+IMPORTS = "from dlcourse import mini\nfrom dlcourse.testing import assert_matches\nimport torch"
+
+
+def cells(*sources):
+    return Page([IMPORTS, *sources], {"tensors.windows": "torch"})
+
+
+def last_kind(*sources):
+    page = cells(*sources)
+    return page.kind(len(page.sources) - 1)
+
+
+# ------------------------------------------------------------------- what of a cell can be run
+
+
+@pytest.mark.parametrize(
+    ("sources", "kind"),
+    [
+        (["mini.ones(2)"], "all"),
+        (["import numpy as np\nimport matplotlib.pyplot as plt"], "all"),
+        (["torch.ones(2)"], "none"),
+        (["from torch import nn", "nn.Linear(1, 2)"], "none"),
+        (["import torch.nn as layers", "layers.Linear(1, 2)"], "none"),
+        (["for lib in (mini, torch):\n    print(lib.ones(2))"], "part"),
+        (["for lib in (torch, mini):\n    print(lib.ones(2))"], "part"),
+        (["print([lib.ones(2) for lib in (mini, torch)])"], "part"),
+        (["print([lib.ones(2) for lib in (torch, mini)])"], "none"),  # [0] would be mini's
+        (["ours, theirs = (f(lib) for lib in (mini, torch))\nprint(ours)"], "none"),
+        (["for name, lib in (('a', mini), ('b', torch)):\n    print(lib)"], "part"),
+        (["print(mini.ones(2))\nassert_matches(mini.ones(2), torch.ones(2))"], "part"),
+        (["x = torch.ones(2)", "print(x)"], "none"),
+        (["x = torch.ones(2)", "x = mini.ones(2)", "print(x)"], "all"),
+        (["def f():\n    return torch.ones(2)", "f()"], "none"),
+        (["def f(torch):\n    return torch + 1", "f(1)"], "all"),
+        (["def f():\n    import torch\n    return torch.ones(2)", "f()"], "none"),
+        (["runs = {}\nfor lib in (mini, torch):\n    runs[lib] = 1", "print(runs)"], "part"),
+        (["runs = {}\nfor lib in (mini, torch):\n    runs[lib] = 1", "runs['torch']"], "none"),
+        (["import dlcourse.plots as p", "p.COLORS['torch']"], "all"),
+        (["found = []\nfor x in torch.ones(2):\n    found.append(x)", "print(found)"], "none"),
+        (["check('tensors.windows', f)"], "none"),
+        (["check('tensors.shape', f)"], "all"),
+        (["%matplotlib inline\n1 + 1"], "all"),
+        (["this is no Python"], "none"),
+    ],
+)
+def test_what_runs_is_read_off_the_names(sources, kind):
+    assert last_kind(*sources)[0] == kind
+
+
+@pytest.mark.parametrize(
+    ("source", "package"),
+    [
+        ("import pandas as pd\npd.DataFrame()", "pandas"),
+        ("from torchvision import datasets\ndatasets.MNIST()", "torch"),
+        ("from dlcourse import training\ntraining.fit()", "torch"),
+        ("import threading\nthreading.Thread()", "threads"),
+    ],
+)
+def test_the_missing_package_is_named(source, package):
+    assert Page([source]).kind(0) == ("none", package)
+
+
+def test_what_is_left_out_is_told_by_its_lines():
+    page = cells("for lib in (mini, torch):\n    print(lib)\ny = torch.ones(2)\nprint(y)")
+    assert left_out(page, 1) == (
+        "torch does not run in a browser. Run here without, left out: line 3, line 4; "
+        "in part, with mini alone: lines 1 to 2."
+    )
+    assert left_out(cells("print(1)"), 1) == ""
+
+
+# ------------------------------------------------------------------------------ what runs before
+
+
+def test_names_of_functions_inside_are_their_own():
+    reads, binds, changes = names("def f(a, *, b=c):\n    d = a + e\n    return [g for g in d]")
+    assert (reads, binds, changes) == ({"c", "e"}, {"f"}, {"f"})
+    assert names("x.y[z] = w")[2] == {"x"}
+    assert names("x += 1")[:2] == ({"x"}, {"x"})
+
+
+def test_what_is_set_before_it_is_read_is_not_needed():
+    tree = parse("x = 1\nfor i in many:\n    y = i + x\n    print(y, z)\nx")
+    assert entering(tree.body) == {"many", "print", "z"} - {"print"}
+
+
+@pytest.mark.parametrize(
+    ("sources", "before"),
+    [
+        (["a = 1", "b = 2", "print(b)"], [1]),
+        (["a = 1", "b = a", "print(b)"], [0, 1]),
+        (["a = []", "a.append(1)", "b = 2", "print(a)"], [0, 1]),
+        (["a = 1", "a = 2", "print(a)"], [1]),
+        (["def f():\n    return a", "a = 3", "b = 2", "print(f())"], [0, 1]),
+        (["rng = object()", "x = rng.random()", "print(rng)"], [0, 1]),
+        (["import numpy as np", "np.random.seed(0)", "x = 1", "print(np.ones(2))"], [0, 1]),
+        (["a = 1", "assert a == 1", "print(a)"], [0]),
+        (["a = {}", "a['b'] = 1", "print(a)"], [0, 1]),
+        (["import math", "x = math.pi", "print(math.e)"], [0]),
+    ],
+)
+def test_what_a_cell_needs_of_those_above(sources, before):
+    page = Page(sources)
+    assert [unit.cell for unit in page.before(len(sources) - 1)] == before
+
+
+# --------------------------------------------------------------------------------------- running
+
+
+class Reader:
+    """Edits and runs the cells of a page, and sees what comes."""
+
+    def __init__(self, *sources):
+        self.sources, self.seen = list(sources), []
+        self.session = Session(lambda kind, text: self.seen.append((kind, text)))
+
+    def run(self, cell=-1, may_fail=()):
+        self.seen.clear()
+        cell %= len(self.sources)
+        self.ok = self.session.run(Page(self.sources), cell, may_fail)
+        return "".join(text for kind, text in self.seen if kind not in ("begin", "note"))
+
+
+@pytest.fixture(autouse=True)
+def _finders(monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("1 + 1", "2"),
+        ("1 + 1;", ""),
+        ("1 + 1  # two", "2"),
+        ("x = 1", ""),
+        ("print('a')\n'b'", "a\n'b'"),
+        ("None", ""),
+        ("import sys\nprint('a', file=sys.stderr)", "a\n"),
+        ("class A:\n    def _repr_html_(self): return '<b>'\nA()", "<b>"),
+        ("%time\n3", "3"),
+    ],
+)
+def test_a_cell_shows_what_a_notebook_would(source, shown):
+    reader = Reader(source)
+    assert (reader.run(), reader.ok) == (shown, True)
+
+
+def test_cells_above_run_first_silently_and_once():
+    reader = Reader("print('above')\na = []", "a.append(1)", "len(a)")
+    assert reader.run() == "1"
+    assert reader.run() == "1"
+    assert reader.run(1) == ""
+    assert reader.run() == "2"  # as in a notebook: the reader has run it again
+
+
+def test_an_edit_above_is_taken_up():
+    reader = Reader("a = 1", "b = a + 1", "b")
+    assert reader.run() == "2"
+    reader.sources[0] = "a = 10"
+    assert reader.run() == "11"
+    reader.sources[0] = "a = 20"
+    reader.run(0)
+    assert reader.run() == "21"
+
+
+def test_an_error_is_shown_from_the_cells_own_line_on():
+    said = Reader("def f():\n    return 1 / 0\nf()").run()
+    assert said.startswith(
+        "Traceback (most recent call last):\n  cell 1, line 3, in <module>\n    f()"
+    )
+    assert said.endswith("ZeroDivisionError: division by zero\n")
+    assert "session.py" not in said
+    assert "SyntaxError" in Reader("1 +").run()
+
+
+def test_an_error_above_is_said_to_be_above():
+    reader = Reader("a = 1 / 0", "a")
+    assert reader.run().startswith("A cell above, number 1:\nTraceback")
+    reader = Reader("a = []", "a.append(1)\na.remove(2)\na.append(3)", "a")
+    assert "ValueError" in reader.run()
+    assert reader.run(may_fail=[1]) == "[1, 3]"  # its error is part of the page
+
+
+def test_nothing_older_passes_for_what_is_left_out():
+    reader = Reader("import torch\nx = 1", "x = torch.ones(2)\nprint(3)", "print(x)")
+    reader.run(0)
+    assert reader.run(1) == "3\n"
+    assert [text for kind, text in reader.seen if kind == "note"]
+    assert reader.run(2) == ""
+    reader.sources[2] = "print(globals()['x'])"
+    assert "KeyError" in reader.run(2)
+
+
+def test_torch_is_answered_with_a_sentence():
+    said = Reader("__import__('torch')").run() if "torch" not in sys.modules else None
+    if said is None:
+        code = "from dlcourse.live.session import Session, Page\n"
+        code += "Session(lambda k, t: print(t)).run(Page(['__import__(\"torch\")']), 0)"
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert "torch does not run in a browser. Download the notebook" in said
+
+
+def test_an_endless_flow_of_text_is_cut():
+    said = Reader(f"for _ in range({MOST // 10}): print('x' * 99)").run()
+    assert MOST <= len(said) < MOST + 200
+    assert said.endswith("and more, which is not shown\n")
+
+
+def test_figures_come_as_drawings_in_the_style_of_the_course():
+    first = "import matplotlib.pyplot as plt\nfrom dlcourse import plots\nplots.use_style()"
+    reader = Reader(first, "plt.plot([1, 2]);")
+    assert reader.session.wants_matplotlib(Page(reader.sources), 1)
+    reader.run()
+    assert [kind for kind, _ in reader.seen] == ["begin", "svg"]
+    assert "#0072b2" in reader.seen[1][1].lower()
+    assert not Session(print).wants_matplotlib(Page([reader.sources[0], "print(1)"]), 1)
+
+
+def test_exercises_are_answered_with_their_hints():
+    stub = "import dlcourse.exercises\nfrom dlcourse.exercises import check"
+    reader = Reader(stub, "check('tensors.shape', (3, 4, 5))\nprint('after')")
+    reader.run()
+    kinds = [kind for kind, _ in reader.seen]
+    assert kinds == ["begin", "html", "stdout"]
+    assert "Which dimension does the sum remove?" in reader.seen[1][1]
+
+
+# ------------------------------------------------------------------------------- what is packed
+
+
+def test_what_is_packed_runs_by_itself_without_torch(tmp_path):
+    """The zip, unpacked elsewhere, in an interpreter that has no torch: as in the browser."""
+    live = pytest.importorskip("dlcourse.book.live")
+    live.write(tmp_path, "cdn")
+    with zipfile.ZipFile(tmp_path / "live" / "course.zip") as course:
+        course.extractall(tmp_path / "course")
+    code = """
+import json, sys
+sys.path[:] = [sys.argv[1], *(p for p in sys.path if not p.endswith("live"))]
+from dlcourse.live.browser import Live
+import dlcourse
+assert dlcourse.__file__.startswith(sys.argv[1]), dlcourse.__file__
+live = Live(lambda kind, text: sys.__stdout__.write(f'{kind} {text}\\n'))
+cells = ["from dlcourse import datasets, mini, plots\\nimport torch, matplotlib.pyplot as plt",
+         "print(datasets.digits('test')[0].shape, mini.ones(2).sum())", "plt.plot([1]);"]
+for cell in (1, 2):
+    live.open(json.dumps({"sources": cells, "cell": cell, "mayFail": [], "checks": {}}))
+    assert live.run()
+assert "torch" not in sys.modules
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "course")],
+        cwd=tmp_path, env={"MPLBACKEND": "agg"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "(1000, 28, 28)" in run.stdout
+    assert "tensor(2.)" in run.stdout
+    assert "figure <svg" in run.stdout
+
+
+def test_the_setting_names_one_address_and_every_file_has_its_sum(tmp_path):
+    live = pytest.importorskip("dlcourse.book.live")
+    live.write(tmp_path, "cdn")
+    config = json.loads((tmp_path / "live" / "live.json").read_text())
+    assert config["base"] == bundle.PINNED["cdn"]
+    assert bundle.PINNED["version"] in config["base"]
+    needed = {package["file_name"] for package in json.loads(config["lock"])["packages"].values()}
+    assert needed < config["files"].keys()
+    assert all(re.fullmatch(r"sha256-[\w+/]{43}=", s) for s in config["files"].values())
+    assert config["checks"]["tensors.windows"] == "torch"
+    assert "tensors.shape" not in config["checks"]
+
+
+def test_a_damaged_file_of_the_bundle_is_missing(tmp_path):
+    name = "pyodide.mjs"
+    (tmp_path / name).write_bytes(b"damaged")
+    assert name in bundle.missing(tmp_path)
+    assert not bundle.is_right(name, b"damaged")
+
+
+# ---------------------------------------------------------------------------------- the chapters
+
+
+@pytest.mark.parametrize("name", ["tensors", "autograd", "gradient_descent"])
+def test_every_cell_of_these_chapters_that_names_no_torch_is_live(name):
+    text = (ROOT / "chapters" / "foundations" / f"{name}.ipynb").read_text("utf-8")
+    code = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    sources = ["".join(cell["source"]) for cell in code]
+    page = Page(sources)
+    kinds = [page.kind(number)[0] for number in range(len(sources))]
+    marked = [
+        source
+        for source, kind in zip(sources, kinds, strict=True)
+        if kind == "none" and not re.search(r"torch|assert_matches|theirs", source)
+    ]
+    assert marked == []
+    assert kinds.count("all") > len(kinds) / 3
