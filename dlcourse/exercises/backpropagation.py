@@ -218,7 +218,7 @@ def residual_backward(X, W, H, G):
     reasoning=r"""$X$ is used twice, so its gradients add up: $G$ straight down, and
 $\Delta W$ through the layer, $\Delta = G \odot (1 - H^2)$. The gradient by $W$ is
 $\Delta^\top X$.""",
-    shown="The Jacobian is $I + J$: whatever $J$ does, the gradient arrives.",
+    shown="The Jacobian is $I + J$: however small $J$ is, the gradient arrives.",
 )
 def check_residual_backward(residual_backward):
     rng = np.random.default_rng(0)
@@ -235,11 +235,15 @@ def check_residual_backward(residual_backward):
         raise Hint("X is used twice: what comes straight down, past the layer, is missing.")
     if close(by_X, G + G @ W):
         raise Hint("The slope of tanh, `1 - H**2`, is missing on the way through the layer.")
+    if close(by_X, G + (G * (1 - np.tanh(H) ** 2)) @ W):
+        raise Hint("H is tanh already: its slope is `1 - H**2`, without another tanh.")
     if close(by_X, G + (G * (1 - H**2)) @ W.T):
         raise Hint("Forward multiplies by `W.T`, so backward multiplies by `W`.")
     expect_close(by_X, right_X, "the gradient by X")
     if close(by_W, right_W.T):
         raise Hint("The gradient by W is transposed: outputs come first, `delta.T @ X`.")
+    if close(by_W, G.T @ X):
+        raise Hint("By X the slope is there; the gradient by W needs it, too: `delta.T @ X`.")
     expect_close(by_W, right_W, "the gradient by W")
 
 
@@ -252,6 +256,17 @@ def forgets_the_shortcut(X, W, H, G):
 @check_residual_backward.wrong("slope of tanh")
 def forgets_the_slope(X, W, H, G):
     return G + G @ W, G.T @ X
+
+
+@check_residual_backward.wrong("without another tanh")
+def takes_the_slope_at_H(X, W, H, G):
+    delta = G * (1 - np.tanh(H) ** 2)
+    return G + delta @ W, delta.T @ X
+
+
+@check_residual_backward.wrong("needs it, too")
+def forgets_the_slope_for_W(X, W, H, G):
+    return G + (G * (1 - H**2)) @ W, G.T @ X
 
 
 @check_residual_backward.wrong("backward multiplies by `W`")
@@ -302,6 +317,8 @@ def check_feedback_alignment(feedback_alignment):
         raise Hint("The blame of a hidden unit is still multiplied by its slope, `1 - H**2`.")
     if close(for_W1, (delta2 @ R * H).T @ X):
         raise Hint("Multiply by the *slope* of tanh, `1 - H**2`, and not by its value.")
+    if close(for_W1, -((delta2 @ R) * slope).T @ X):
+        raise Hint("No minus: they stand in the place of gradients, and training subtracts them.")
     if close(for_W1, ((delta2 @ R) * slope).T @ X / len(X)):
         raise Hint("`delta2` has the 1 / B in it already: do not divide again.")
     expect_close(for_W1, ((delta2 @ R) * slope).T @ X, "the step for W1")
@@ -318,6 +335,11 @@ def forgets_the_units_slope(X, H, delta2, R):
 @check_feedback_alignment.wrong("not by its value")
 def multiplies_by_the_value(X, H, delta2, R):
     return (delta2 @ R * H).T @ X, delta2.T @ H
+
+
+@check_feedback_alignment.wrong("No minus")
+def walks_downhill_already(X, H, delta2, R):
+    return -((delta2 @ R) * (1 - H**2)).T @ X, -delta2.T @ H
 
 
 @check_feedback_alignment.wrong("do not divide again")
