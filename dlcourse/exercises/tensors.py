@@ -20,7 +20,7 @@ import numpy as np
 def check_shape(answer):
     try:
         answer = tuple(int(size) for size in answer)
-    except TypeError:
+    except (TypeError, ValueError):
         raise Hint("A shape is a tuple of whole numbers, such as `(2, 3)`.") from None
     if answer == (3, 4, 5):
         raise Hint("That is the shape before `sum(0)`. Which dimension does the sum remove?")
@@ -44,6 +44,7 @@ check_shape.wrong("would leave a 1", (1, 4, 5))
 check_shape.wrong("the *first* one", (3, 5))
 check_shape.wrong("Align from the right", (4, 1, 5))
 check_shape.wrong("flush right", (5,))
+check_shape.wrong("a tuple of whole numbers", "(4, 5)")
 
 
 # -- by hand -----------------------------------------------------------------------------------
@@ -62,7 +63,10 @@ Its address is $i \cdot n + (n - 1 - i) = (n - 1) + i\,(n - 1)$: an offset and a
     shown="A diagonal is a stride like any other: no element is copied to look along it.",
 )
 def check_antidiagonal(antidiagonal):
-    shape, stride, offset = (_whole(part) for part in antidiagonal(4))
+    answer = antidiagonal(4)
+    if not isinstance(answer, tuple | list) or len(answer) != 3:
+        raise Hint("Return three things: the shape, the stride and the offset.")
+    shape, stride, offset = (_whole(part) for part in answer)
     if (stride, offset) == ((5,), (0,)):
         raise Hint("That is the main diagonal. The other one starts at the end of the first row.")
     if offset == (4,):
@@ -105,6 +109,11 @@ def goes_right(n):
 @check_antidiagonal.wrong("stays in its column")
 def goes_down(n):
     return (n,), (n,), n - 1
+
+
+@check_antidiagonal.wrong("three things")
+def forgets_the_offset(n):
+    return (n,), (n - 1,)
 
 
 @check_antidiagonal.wrong("For n = 1")
@@ -380,6 +389,13 @@ def check_kahan_sum(kahan_sum):
         error <= float(np.spacing(np.float32(truth))),
         f"Nearer, but off by {error:.2g}. What is lost in one addition is made good once.",
     )
+    last = np.zeros(4096, np.float32)  # in pairs, each of the small ones meets a sum of 1
+    last[[0, *2 ** np.arange(12)]] = [1.0] + [0.9 * 2.0**-24] * 12
+    expect(
+        float(kahan_sum(last)) > 1.0,
+        "The sum of 1 and twelve small numbers is 1 in yours. A sum in pairs loses less than one "
+        "from left to right, but what it loses is gone. Keep it, and give it to the next number.",
+    )
     large = np.array([1.0] + [2.0**-25] * 2048, np.float32)
     expect_close(
         float(kahan_sum(large)), 1.0 + 2048 * 2.0**-25, "the sum of 1 and 2048 times 2**-25"
@@ -392,6 +408,15 @@ def without_correction(numbers):
     for number in numbers:
         total = total + number
     return total
+
+
+@check_kahan_sum.wrong("A sum in pairs")
+def in_pairs(numbers):
+    while len(numbers) > 1:
+        if len(numbers) % 2:
+            numbers = np.append(numbers, np.float32(0))
+        numbers = numbers[::2] + numbers[1::2]
+    return numbers[0]
 
 
 @check_kahan_sum.wrong("is a float64")
