@@ -94,6 +94,17 @@ def check_steps_for(steps_for):
                 "exist. How many steps are needed then?"
             ) from None
         expect(close(alone, 1.0), f"For kappa = 1 you give {alone}; a single step arrives.")
+    if close(steps_for(2, 1e-6), 14.0):
+        raise Hint(
+            "kappa / 2 * log(1 / eps) is a bound: enough, but not the least. For kappa = 2 and "
+            "eps = 1e-6 it is a step too many."
+        )
+    whole = steps_for(3, 0.5)  # log(0.5) / log(2 / 4), 1 in any arithmetic
+    if close(got, 35.0) and close(whole, 2.0):
+        raise Hint(
+            "With kappa = 3 and eps = 0.5 one step is enough, and you give 2: where the "
+            "quotient is a whole number already, adding 1 is too much."
+        )
     expect_close(steps_for(2, 1e-6), 13, "steps_for(2, 1e-6)")
     expect_close(got, 35, "steps_for(10, 1e-3)")
     expect_close(steps_for(1000, 1e-6), 6908, "steps_for(1000, 1e-6)")
@@ -124,7 +135,12 @@ def forgets_the_round_valley(kappa, eps):
     return math.ceil(does_not_round(kappa, eps))
 
 
-@check_steps_for.wrong("steps_for(2, 1e-6)")
+@check_steps_for.wrong("adding 1 is too much")
+def adds_one(kappa, eps):
+    return 1 if kappa == 1 else int(does_not_round(kappa, eps)) + 1
+
+
+@check_steps_for.wrong("a bound: enough, but not the least")
 def takes_the_bound(kappa, eps):
     return math.ceil(kappa / 2 * math.log(1 / eps))
 
@@ -259,6 +275,12 @@ def check_backtrack(backtrack):
         raise Hint(
             "You ask for more than lr / 2 * |g|^2, or you halve once too often: 0.25 gains enough."
         )
+    if got < 1e-6:
+        raise Hint(
+            "Your search ends only where rounding hides the difference. You ask for lr * |g|^2, "
+            "which is what the slope at w promises; a loss that bends up never keeps that. Ask "
+            "for half."
+        )
     expect_close(got, 0.25, "backtrack for the parabola with curvatures 3 and 0.5, from lr = 4")
     expect_close(
         backtrack(parabola, w, g, 0.1), 0.1, "the rate, where the first one, 0.1, gains enough"
@@ -279,6 +301,13 @@ def takes_any_decrease(loss, w, g, lr):
 @check_backtrack.wrong("halve once too often")
 def asks_for_all_of_it(loss, w, g, lr):
     while loss(w - lr * g) > loss(w) - lr * 0.8 * (g * g).sum():
+        lr = lr / 2
+    return lr
+
+
+@check_backtrack.wrong("Ask for half")
+def asks_for_the_whole_slope(loss, w, g, lr):
+    while loss(w - lr * g) > loss(w) - lr * (g * g).sum():
         lr = lr / 2
     return lr
 
@@ -334,10 +363,10 @@ def check_batch_noise(batch_noise):
     trace = (small - large) / (1 / 8 - 1 / 64)
     if close(got, 1 / 40.0):
         raise Hint("Upside down: noise over signal is wanted.")
-    if close(got, trace / large):
+    if close(got, trace / large) or close(got, trace / small):
         raise Hint(
-            "The trace is right, but the large batch's squared length still holds noise, tr / 64. "
-            "Remove it, too."
+            "The trace is right, but a batch's squared length still holds noise, tr / 64 in the "
+            "large batch. Remove it, too."
         )
     if close(got, trace):
         raise Hint("That is the trace alone. Divide by |g|^2.")
