@@ -70,7 +70,10 @@ def check_workers_needed(workers_needed):
     if close(got, 2.4):
         raise Hint("Right, but nobody starts 2.4 workers: give a whole number that is enough.")
     if close(got, 2):
-        raise Hint("Two workers deliver a batch every 1.5 seconds, and the step takes 1.25.")
+        raise Hint(
+            "A fetch takes 3 seconds, with collating: two workers deliver a batch every 1.5 "
+            "seconds, and the step takes 1.25."
+        )
     if close(got, 1):
         raise Hint("A batch has `batch_size` items, and each of them takes `item` seconds.")
     if close(got, 8):
@@ -91,7 +94,7 @@ def does_not_round(item, collate, batch_size, step):
     return (batch_size * item + collate) / step
 
 
-@check_workers_needed.wrong("every 1.5 seconds")
+@check_workers_needed.wrong("a batch every 1.5")
 def rounds_down(item, collate, batch_size, step):
     return int((batch_size * item + collate) / step)
 
@@ -157,6 +160,8 @@ def check_budget_batches(budget_batches):
     alone = budget_batches(np.array([5, 30, 6]), 12)
     found = sorted(i for batch in alone for i in batch)
     expect(found == [0, 1, 2], "An example longer than the budget must still come, alone.")
+    if not all(budget_batches(np.array([30, 40]), 12)):
+        raise Hint("If the very first example is beyond the budget, you close an *empty* batch.")
 
 
 @check_budget_batches.wrong("the *padded* size")
@@ -173,6 +178,16 @@ def counts_real_places(lengths, budget):
 @check_budget_batches.wrong("Examples are lost")
 def forgets_the_last(lengths, budget):
     return budget_batches(lengths, budget)[:-1]
+
+
+@check_budget_batches.wrong("close an *empty* batch")
+def closes_an_empty_one(lengths, budget):
+    batches, batch = [], []
+    for index in np.argsort(lengths, kind="stable").tolist():
+        if (len(batch) + 1) * lengths[index] > budget:
+            batches, batch = [*batches, batch], []
+        batch.append(index)
+    return [*batches, batch]
 
 
 @check_budget_batches.wrong("sort by length")
@@ -222,6 +237,10 @@ def check_split_by_group(split_by_group):
     if len(set(tests)) == 1:
         raise Hint("Every generator gives the same split: which groups are drawn is to be chance.")
     counts = [len(test) for test in tests]
+    if min(counts) > 174 / 2:
+        raise Hint(
+            "The second part holds most of the examples: return `(train, test)` in this order."
+        )
     if min(counts) < 0.25 * 174 or max(counts) >= 0.25 * 174 + 40:
         raise Hint(
             f"With share 0.25 of 174 examples your test sets hold from {min(counts)} to "
@@ -235,6 +254,11 @@ def splits_rows(groups, share, rng):
     order = rng.permutation(len(groups))
     cut = math.ceil(share * len(groups))
     return order[cut:], order[:cut]
+
+
+@check_split_by_group.wrong("in this order")
+def test_comes_first(groups, share, rng):
+    return split_by_group(groups, share, rng)[::-1]
 
 
 @check_split_by_group.wrong("is to be chance")
@@ -293,6 +317,15 @@ def check_shuffle_buffer(shuffle_buffer):
     if most > 21:
         raise Hint(f"There were {most} items in memory at once; the buffer has 20 places.")
     expect(out != sorted(out), "The items come in the order of the stream.")
+    if out[:100] == sorted(out[:100]):
+        raise Hint(
+            "Before the end the items keep their order: give out a *random* one of the buffer."
+        )
+    if sorted(out[:20]) == list(range(20)):
+        raise Hint(
+            "You empty the whole buffer before you fill it again, so nothing leaves its block of "
+            "20: let each new item take the place of one that leaves."
+        )
     last = [
         list(shuffle_buffer(iter(range(40)), 20, np.random.default_rng(seed)))[-20:]
         for seed in range(6)
@@ -325,6 +358,23 @@ def leaves_the_end_in_order(stream, size, rng):
         yield buffer.pop(rng.integers(size))
         buffer.append(item)
     yield from sorted(buffer)
+
+
+@check_shuffle_buffer.wrong("keep their order")
+def shuffles_the_end_alone(stream, size, rng):
+    buffer = []
+    for item in stream:
+        buffer.append(item)
+        if len(buffer) > size:
+            yield buffer.pop(0)
+    yield from (buffer[i] for i in rng.permutation(len(buffer)))
+
+
+@check_shuffle_buffer.wrong("its block of 20")
+def shuffles_blocks(stream, size, rng):
+    stream = iter(stream)
+    while block := list(itertools.islice(stream, size)):
+        yield from (block[i] for i in rng.permutation(len(block)))
 
 
 @check_shuffle_buffer.wrong("in the old one's place")
