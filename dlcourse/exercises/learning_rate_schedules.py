@@ -120,7 +120,11 @@ def check_warmup_cosine(warmup_cosine):
     if got[15] > 0.1 + 1e-9:
         raise Hint("After T the rate climbs again: clip the time of the cosine at 1.")
     expect_close(got[:4], [0.25, 0.5, 0.75, 1.0], "the warm-up for W = 4")
-    expect_close(got, [globals()["warmup_cosine"](t, W, T) for t in range(16)], "the factors")
+    wanted = [globals()["warmup_cosine"](t, W, T) for t in range(16)]
+    if close(got[4:12], wanted[5:13]):
+        raise Hint("Down one step early: the cosine is at its top in step W, the first of its own.")
+    expect_close(got[4:12], wanted[4:12], "the cosine (steps 4 to 11) for W = 4, T = 12, end = 0.1")
+    expect_close(got[12:], wanted[12:], "the factors from step T on")
     expect_close(warmup_cosine(5, 4, 12, 0.0), (1 + math.cos(math.pi / 8)) / 2, "with end = 0")
 
 
@@ -145,6 +149,16 @@ def cuts_at_the_end(t, W, T, end=0.1):
 def not_clipped(t, W, T, end=0.1):
     part = (t - W) / (T - W)
     return (t + 1) / W if t < W else end + (1 - end) * (1 + math.cos(math.pi * part)) / 2
+
+
+@check_warmup_cosine.wrong("Down one step early")
+def begins_one_down(t, W, T, end=0.1):
+    return warmup_cosine(t, W, T, end) if t < W else warmup_cosine(t + 1, W, T, end)
+
+
+@check_warmup_cosine.wrong("the cosine (steps 4 to 11)")
+def squeezed_only(t, W, T, end=0.1):
+    return warmup_cosine(t, W, T, 0.0) * (1 - end) if W <= t < T else warmup_cosine(t, W, T, end)
 
 
 # -- build a scheduler -------------------------------------------------------------------------
@@ -305,6 +319,10 @@ def check_plateau(plateau):
         raise Hint("One epoch too early: *more* than `patience` bad epochs are needed.")
     if close(flat, [1.0] * 3 + [0.5**k for k in range(1, 6)]):
         raise Hint("Once it falls it never stops: after a fall the count begins anew.")
+    if close(flat, [1.0, 1.0] + [0.5] * 3 + [0.25] * 3):
+        raise Hint("The first epoch counts as bad: nothing came before it, so best begins at inf.")
+    if close(flat, [1.0] * 4 + [0.5] * 3 + [0.25]):
+        raise Hint("Every fall comes one epoch late: give the rate *after* each epoch's decision.")
     if close(flat, [1.0] * 8):
         raise Hint("An equal metric is no improvement: only one *below* the best is.")
     bumpy = plateau([1.0, 3.0, 2.0, 1.5, 1.2], 1.0)
@@ -335,6 +353,16 @@ def _other_plateau(*, early=False, reset=True, best_of=min, equal=False, forgive
         return rates
 
     return plateau
+
+
+@check_plateau.wrong("nothing came before it")
+def first_is_bad(metrics, lr, factor=0.5, patience=2):
+    return plateau([metrics[0], *metrics], lr, factor, patience)[1:]
+
+
+@check_plateau.wrong("one epoch late")
+def rates_before(metrics, lr, factor=0.5, patience=2):
+    return [lr, *plateau(metrics, lr, factor, patience)[:-1]]
 
 
 check_plateau.wrong("One epoch too early", _other_plateau(early=True))
