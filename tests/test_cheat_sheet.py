@@ -19,7 +19,7 @@ import pytest
 import torch
 
 REFERENCE = Path(__file__).parents[1] / "chapters/reference"
-PAGES = [REFERENCE / "cheat_sheet.ipynb"]
+PAGES = [REFERENCE / "cheat_sheet.ipynb", REFERENCE / "faq.ipynb"]
 RANDOM = re.compile(r"rand|_loader|right /|optimizer.state|folder|kaiming|normal_")
 TENSORS = mini.Tensor | torch.Tensor
 
