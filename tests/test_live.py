@@ -229,7 +229,10 @@ def test_figures_come_as_drawings_in_the_style_of_the_course():
     reader.run()
     assert [kind for kind, _ in reader.seen] == ["begin", "svg"]
     assert "#0072b2" in reader.seen[1][1].lower()
-    assert not Session(print).wants_matplotlib(Page([reader.sources[0], "print(1)"]), 1)
+    for light in ("print(1)", "plots.COLORS", "plots.draw_graph"):
+        page = Page([first, light])
+        assert not Session(print).wants_matplotlib(page, 1)
+        assert all("matplotlib" not in u.code and "style" not in u.code for u in page.before(1))
 
 
 def test_exercises_are_answered_with_their_hints():

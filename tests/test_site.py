@@ -105,19 +105,23 @@ class Tab:
         return [url for url in self.asked if not url.startswith(own)]
 
     def cell(self, text):
-        """The first cell whose code holds this text."""
-        return Cell(self.page.locator("div.cell", has=self.page.locator(f"pre:has-text({text!r})")))
+        """The first cell whose code holds this text, also when it is edited later."""
+        find = (
+            "(all, text) => all.findIndex(c => c.querySelector('pre').textContent.includes(text))"
+        )
+        return self.at(self.page.locator("div.cell").evaluate_all(find, text))
 
-    def first(self):
-        return Cell(self.page.locator("div.cell.live-all"))
+    def at(self, number):
+        assert number >= 0
+        return Cell(self.page.locator("div.cell").nth(number))
 
 
 class Cell:
-    def __init__(self, found):
-        self.box = found.first
-        self.code = self.box.locator(".cell_input pre")
-        self.status = self.box.locator(".live-status")
-        self.shown = self.box.locator(".live-output")
+    def __init__(self, box):
+        self.box = box
+        self.code = box.locator(".cell_input pre")
+        self.status = box.locator(".live-status")
+        self.shown = box.locator(".live-output")
 
     def button(self, name):
         return self.box.get_by_role("button", name=re.compile(name))
@@ -142,7 +146,7 @@ class Cell:
 def reader(chromium, served):
     """A page on which Python runs already, for the tests that do not ask how it came."""
     tab = Tab(chromium, served).open()
-    tab.first().run()
+    tab.cell("f(0.3)").run()
     yield tab
     tab.context.close()
 
@@ -277,7 +281,7 @@ def test_an_error_is_shown(reader):
 
 
 def test_what_is_printed_streams_and_an_endless_loop_is_stopped(tab):
-    cell = tab.open().first()
+    cell = tab.open().cell("f(0.3)")
     cell.write("import time\ni = 0\nwhile True:\n    print(i)\ni += 1").code.press("Control+Enter")
     tab.page.wait_for_function("c => /1000/.test(c.innerText) || c.innerText.length > 2000",
                                arg=cell.shown.element_handle(), timeout=WAIT)  # fmt: skip
@@ -388,7 +392,7 @@ def test_a_chapter_lives_in_the_browser_wholly(chromium, served, name):
         counts[kind] += 1
         if kind != "all":
             continue
-        cell = Cell(boxes.nth(number).locator("xpath=."))
+        cell = tab.at(number)
         plain = ".cell_output:not(.live-output) :is(.stream, .text_plain) pre"
         stored = "".join(box.locator(plain).all_text_contents()).strip()
         cell.run()

@@ -24,12 +24,11 @@ PARTS = {"mini", "plots", "datasets", "exercises", "show"}  # of dlcourse
 # Of the standard library: a page in a browser has one thread and no processes.
 NOT_IN_A_BROWSER = {"multiprocessing", "signal", "subprocess", "threading", "tkinter"}
 
-# Of dlcourse.plots, what draws without Matplotlib.
-MATPLOTLIB = re.compile(
-    r"\b(?:matplotlib|PIL|plt)\b|\bplots\.(?!COLORS\b|draw_graph\b|use_style\b)"
-)
+# Code that needs Matplotlib, ten megabytes more; the palette and draw_graph do without.
+MATPLOTLIB = re.compile(r"\b(?:matplotlib|PIL|plt)\b|\bplots\.(?!COLORS\b|draw_graph\b)")
 
 # Calls that set something for all that follows: plots.use_style(), np.random.seed(0).
+STYLE = "plots.use_style()"
 SETTING = re.compile(r"use_|set_|seed|manual_seed|filterwarnings|simplefilter|basicConfig")
 
 FILLS = {"add", "append", "extend", "insert", "setdefault", "update", "write"}
@@ -52,6 +51,11 @@ class Unit:
     @property
     def key(self) -> tuple[int, tuple[int, int], str]:
         return self.cell, self.lines, self.code
+
+    @property
+    def draws(self) -> bool:
+        """Does it need Matplotlib, for more than to set how drawings look?"""
+        return self.node is not None and bool(MATPLOTLIB.search(self.code.replace(STYLE, "")))
 
     @property
     def acts(self) -> bool:
@@ -111,6 +115,8 @@ class Page:
                 if isinstance(unit.node, SETS_FOR_SURE):
                     needed -= unit.binds
                 needed |= self._with_functions(unit.reads)
+        if not any(unit.draws for unit in [*chosen, *self.of(cell)]):
+            chosen = [unit for unit in chosen if "use_style" not in unit.code]
         return chosen[::-1]
 
     def _with_functions(self, read: Iterable[str]) -> set[str]:

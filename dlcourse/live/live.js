@@ -212,9 +212,10 @@ function set(box) {
 
 function absent(cell, needs) {
   const what = { threads: "threads, which a browser does" }[needs] ?? `${needs}, which a browser does`;
-  cell.bar.append(`Needs ${what} not have. `);
+  const said = element("span", {}, `Needs ${what} not have. `);
   const notebook = document.querySelector("a.btn-download-source-button[href$='.ipynb']");
-  if (notebook) cell.bar.append(element("a", { href: notebook.href, download: "", textContent: "Download the notebook" }), ".");
+  if (notebook) said.append(element("a", { href: notebook.href, download: "", textContent: "Download the notebook" }), ".");
+  cell.bar.append(said);
 }
 
 // A page opened as a file may neither start a worker nor fetch.
