@@ -8,7 +8,9 @@ function pin({ base, files }) {
   const plain = self.fetch.bind(self);
   self.fetch = (url, options = {}) => {
     const integrity = files[String(url.url ?? url).replace(base, "")];
-    return plain(url, integrity ? { ...options, integrity } : options);
+    const answer = plain(url, integrity ? { ...options, integrity } : options);
+    answer.catch((error) => send("failed", error.message)); // Pyodide would wait for ever
+    return answer;
   };
 }
 
