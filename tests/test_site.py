@@ -264,7 +264,7 @@ def test_an_edited_cell_runs_with_the_keyboard_and_is_reset(reader):
     )
     cell.button("Reset").click()
     assert cell.code.inner_text() == original
-    assert cell.box.get_by_text("0.4476169528867727").is_visible()
+    cell.box.get_by_text("0.4476169528867727").wait_for(state="visible")
     assert not cell.shown.is_visible()
 
 
