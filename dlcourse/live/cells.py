@@ -310,6 +310,16 @@ class _Shorten(ast.NodeTransformer):
         # ours, theirs = (f(lib) for lib in (mini, torch)) has one value a name: all or nothing
         return node if isinstance(node.targets[0], ast.Tuple) else self.generic_visit(node)
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        # its own names are not those of the page, even if they are called the same
+        own = {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
+        named = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+        own |= {name.id for name in named if isinstance(name.ctx, ast.Store)}
+        outside, self.absent = self.absent, {n: p for n, p in self.absent.items() if n not in own}
+        self.generic_visit(node)
+        self.absent = outside
+        return node
+
     def visit_For(self, node: ast.For) -> ast.For:
         self._shorten(node.iter)
         return self.generic_visit(node)
