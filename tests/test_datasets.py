@@ -10,6 +10,7 @@ import hashlib
 import http.server
 import importlib.util
 import io
+import itertools
 import json
 import re
 import shutil
@@ -185,6 +186,66 @@ def test_a_table_without_pandas_is_one_clear_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         datasets.weather()
+
+
+# -------------------------------------------------------------------------- embedded names
+
+
+@pytest.mark.parametrize(
+    ("group", "count", "first"),
+    [
+        ("female", 4275, ["mary", "patricia", "linda"]),
+        ("male", 1219, ["james", "john", "robert"]),
+        ("surnames", 10_000, ["smith", "johnson", "williams"]),
+    ],
+)
+def test_names_are_the_lists_of_the_census_in_their_order(group, count, first):
+    names = datasets.names(group)
+    assert len(set(names)) == len(names) == count
+    assert names[:3] == first
+    assert all(re.fullmatch("[a-z]{2,15}", name) for name in names)
+    shares = list(datasets.name_shares(group).values())
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_given_names_are_those_of_both_sexes_each_once():
+    female, male, given = (datasets.name_shares(group) for group in ("female", "male", "given"))
+    assert given.keys() == female.keys() | male.keys()
+    assert given["leslie"] == pytest.approx((female["leslie"] + male["leslie"]) / 2)
+    assert list(given.values()) == sorted(given.values(), reverse=True)
+    assert 89 < sum(given.values()) < 91  # of a hundred people
+
+
+def test_no_name_is_in_two_parts_whatever_its_groups():
+    parts = {split: set() for split in embedded.SPLITS}
+    for group in ("given", "female", "male", "surnames"):
+        pieces = [datasets.names(group, split) for split in embedded.SPLITS]
+        assert sorted(itertools.chain(*pieces)) == sorted(datasets.names(group))
+        assert [round(len(piece) / sum(map(len, pieces)), 1) for piece in pieces] == [0.8, 0.1, 0.1]
+        for split, piece in zip(embedded.SPLITS, pieces, strict=True):
+            parts[split] |= set(piece)
+    for one, other in itertools.combinations(parts.values(), 2):
+        assert one.isdisjoint(other)
+
+
+def test_many_names_of_the_test_set_are_one_letter_from_one_of_the_training_set():
+    """data/README.md: spellings of one name fall into several parts."""
+
+    def blots(name):  # equal blots: one letter replaced, added or left out
+        return {f"{name[:i]}?{name[j:]}" for i in range(len(name) + 1) for j in (i, i + 1)}
+
+    train = {blot for name in datasets.names("given", "train") for blot in blots(name)}
+    near = [not blots(name).isdisjoint(train) for name in datasets.names("given", "test")]
+    assert 0.5 < np.mean(near) < 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("dogs",), 'group must be "given", "female"'), (("given", "dev"), "split must be one of")],
+)
+def test_a_group_or_part_of_names_that_is_not_there_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.names(*arguments)
 
 
 def load(path) -> types.ModuleType:

@@ -1,4 +1,4 @@
-"""Real data: images as NumPy arrays, tables as pandas DataFrames.
+"""Real data: images as NumPy arrays, tables as pandas DataFrames, names as lists of strings.
 
 embedded.py     sets that come with the course and are always there
 full.py         the full sets, through torchvision, when they can be had
@@ -6,7 +6,15 @@ handwriting.py  new digits, photographed or drawn, in MNIST's form
 pad.py          a sheet in the notebook to draw them on
 """
 
-from dlcourse.datasets.embedded import DataError, digits, embedded_path, penguins, weather
+from dlcourse.datasets.embedded import (
+    DataError,
+    digits,
+    embedded_path,
+    name_shares,
+    names,
+    penguins,
+    weather,
+)
 from dlcourse.datasets.full import FallbackWarning, cache_folder, mnist
 from dlcourse.datasets.handwriting import load_digit_image, strokes_to_image
 from dlcourse.datasets.pad import DrawingPad
@@ -20,6 +28,8 @@ __all__ = [
     "embedded_path",
     "load_digit_image",
     "mnist",
+    "name_shares",
+    "names",
     "penguins",
     "strokes_to_image",
     "weather",

@@ -5,6 +5,7 @@ Each is checked against its sha256 before a byte of it is believed.  Where they 
 which licence stands in `data/README.md`.
 """
 
+import csv
 import hashlib
 import io
 from pathlib import Path
@@ -14,9 +15,12 @@ import numpy as np
 # What `data/build.py` wrote; the same sums stand in data/README.md.
 FILES = {
     "mnist_5k.npz": "318529116436d286a13fb1f5ec89f00ae35cd21faee91088e5fa8ca9882bc636",
+    "names.csv": "0c0a07764067a52c9537c55dade727a9b79d65436c4f741cd616fedea9351350",
     "penguins.csv": "144f623143c9360fd77322a4f86acb06dc198814dbd2669724c63e6457b907bd",
     "weather.csv": "62f0609f787158128aa2bd102967173a4953122dd4f872bf1d502cae1037df0b",
 }
+
+SPLITS = ("train", "valid", "test")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _FOLDERS = (_PACKAGE / "data", _PACKAGE.parent / "data")  # installed, then checkout
@@ -60,6 +64,48 @@ def digits(split: str = "train") -> tuple[np.ndarray, np.ndarray]:
         images, labels = archive["images"], archive["labels"].astype(np.int64)
     part = slice(None, 4000) if split == "train" else slice(4000, None)
     return images[part].copy(), labels[part].copy()
+
+
+def names(group: str = "given", split: str | None = None) -> list[str]:
+    """Names of people in the United States (census of 1990), lower case, the most frequent first.
+
+    Args:
+        group: `"female"` (4275 names), `"male"` (1219), `"given"` (both lists, each name once) or
+            `"surnames"` (the 10 000 most frequent).
+        split: `"train"`, `"valid"`, `"test"` (about 80, 10 and 10 %), or None for all.  A name's
+            spelling alone decides, so no name is in two parts, whatever groups they are from.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    if split not in (None, *SPLITS):
+        raise ValueError(f"split must be one of {', '.join(SPLITS)} or None, got {split!r}")
+    return [name for name in name_shares(group) if split in (None, _split_of(name))]
+
+
+def name_shares(group: str = "given") -> dict[str, float]:
+    """How many people of a hundred bear each name of a group, in the order of `names`.
+
+    Of `"female"` of a hundred women, of `"male"` of a hundred men, of `"given"` the mean of both.
+    """
+    if group not in ("given", "female", "male", "surnames"):
+        wanted = '"given", "female", "male" or "surnames"'
+        raise ValueError(f"group must be {wanted}, got {group!r}")
+    rows = list(csv.DictReader(io.StringIO(_verified("names.csv").decode("ascii"))))
+    if group != "given":
+        return {row["name"]: float(row["percent"]) for row in rows if row["group"] == group}
+    half: dict[str, float] = {}
+    for row in rows:
+        if row["group"] != "surnames":
+            half[row["name"]] = half.get(row["name"], 0.0) + float(row["percent"]) / 2
+    shares = {name: round(share, 4) for name, share in half.items()}
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))  # stable: ties stay in order
+
+
+def _split_of(name: str) -> str:
+    """Which part a name belongs to: a number in [0, 1) made from its spelling tells."""
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
+    return SPLITS[(number >= 0.8) + (number >= 0.9)]
 
 
 def penguins():
