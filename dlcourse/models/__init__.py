@@ -1,6 +1,7 @@
 """PyTorch models of the course, one file a model, each to be read top to bottom."""
 
 from dlcourse.models.digits_cnn import DigitsCNN
+from dlcourse.models.gpt import GPT, GPTConfig
 from dlcourse.models.lenet import LeNet
 
-__all__ = ["DigitsCNN", "LeNet"]
+__all__ = ["GPT", "DigitsCNN", "GPTConfig", "LeNet"]
