@@ -4,15 +4,20 @@
     python data/build.py --check           the same, but write nothing
     python data/build.py --compare ROOT    look the embedded digits up in the full MNIST below ROOT
 
-For maintainers: needs pip and a package index.  Nothing else in the project runs this file.
+For maintainers: needs pip and a package index, and Debian with its mirror for the Bible.  Nothing
+else in the project runs this file.
 """
 
 import argparse
+import bz2
 import csv
 import gzip
 import hashlib
 import io
+import itertools
 import os
+import re
+import struct
 import subprocess
 import sys
 import tarfile
@@ -37,6 +42,18 @@ VEGA_SHA256 = "3d7c63917be6ca9b154b565f4779a31fedce57b01b5b9d99d8a34a7608062a1d"
 NAMES = "names==0.3.0"
 NAMES_SHA256 = "726e46254f2ed03f1ffb5d941dae3bc67c35123941c29becd02d48d0caa2a671"
 SURNAMES = 10_000  # of 88 799, the most frequent
+# The Bible, from a package of Debian, which apt-get fetches from the mirror that this machine uses.
+KJV = "bible-kjv-text=4.38"
+KJV_SHA256 = "d61b6aad4c51ba9e2800b825325fa6a09e99a0d02a9bb6dc4724fcc4995a1b7a"
+KJV_TITLES = """
+Genesis, Exodus, Leviticus, Numbers, Deuteronomy, Joshua, Judges, Ruth, 1 Samuel, 2 Samuel, 1 Kings,
+2 Kings, 1 Chronicles, 2 Chronicles, Ezra, Nehemiah, Esther, Job, Psalms, Proverbs, Ecclesiastes,
+Song of Solomon, Isaiah, Jeremiah, Lamentations, Ezekiel, Daniel, Hosea, Joel, Amos, Obadiah, Jonah,
+Micah, Nahum, Habakkuk, Zephaniah, Haggai, Zechariah, Malachi, Matthew, Mark, Luke, John, Acts,
+Romans, 1 Corinthians, 2 Corinthians, Galatians, Ephesians, Philippians, Colossians,
+1 Thessalonians, 2 Thessalonians, 1 Timothy, 2 Timothy, Titus, Philemon, Hebrews, James, 1 Peter,
+2 Peter, 1 John, 2 John, 3 John, Jude, Revelation
+"""
 
 
 def fetch(requirement: str, sha256: str, folder: Path) -> Path:
@@ -89,6 +106,56 @@ def mnist_5k() -> bytes:
     return npz_bytes(images=images[order], labels=labels[order])
 
 
+def deb_member(requirement: str, sha256: str, name: str) -> bytes:
+    """One file of a package of Debian; needs apt-get and dpkg-deb."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["apt-get", "download", "--quiet", requirement], cwd=folder, check=True)
+        (package,) = Path(folder).glob("*.deb")
+        if hashlib.sha256(package.read_bytes()).hexdigest() != sha256:
+            raise ValueError(f"{package.name} is not the package that we know: its sha256 differs")
+        unpacked = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], capture_output=True)
+        with tarfile.open(fileobj=io.BytesIO(unpacked.stdout)) as archive:
+            return archive.extractfile(name).read()
+
+
+def unpack_windows(content: bytes) -> str:
+    """The text in a file `bible.data`: windows, each packed by `compress`, which gzip unpacks.
+
+    From 0x54 on stand, as numbers of 32 bits, the size of a window, how many there are, and where
+    each begins; one `1f 9d 90`, the head of a file of `compress`, stands before the first.
+    """
+    size, count = struct.unpack_from(">2I", content, 0x54)
+    starts = struct.unpack_from(f">{count + 1}I", content, 0x5C)
+    head = content[starts[0] - 3 : starts[0]]
+    windows = [
+        subprocess.run(["gzip", "-dc"], input=head + content[a:b], capture_output=True, check=True)
+        for a, b in itertools.pairwise(starts)
+    ]
+    assert all(len(window.stdout) == size for window in windows[:-1])
+    return b"".join(window.stdout for window in windows).decode("ascii")
+
+
+def kjv() -> bytes:
+    """`# Title`, then a verse a line, as it is in the source; an empty line ends a chapter.
+
+    The source has a line about itself, then lines such as `Ge1:1 In the beginning ...`.
+    """
+    source = unpack_windows(deb_member(KJV, KJV_SHA256, "./usr/lib/bible.data"))
+    verses = [re.fullmatch(r"(\w+?)(\d+):(\d+) (.*)", v) for v in source.splitlines()[1:]]
+    books = itertools.groupby((verse.groups() for verse in verses), key=lambda verse: verse[0])
+    titles = [title.strip() for title in KJV_TITLES.split(",")]
+    text = ""
+    for title, (_, book) in zip(titles, books, strict=True):
+        text += f"# {title}\n"
+        chapters = itertools.groupby(book, key=lambda verse: int(verse[1]))
+        for number, (chapter, lines) in enumerate(chapters, 1):
+            lines = list(lines)
+            assert chapter == number
+            assert [int(line[2]) for line in lines] == list(range(1, len(lines) + 1))
+            text += "\n".join(line[3] for line in lines) + "\n\n"
+    return bz2.compress(text.encode("ascii"), 9)
+
+
 def penguins() -> bytes:
     """The table as it was written down, not the tidy one beside it."""
     return member(PENGUINS, PENGUINS_SHA256, "palmerpenguins/data/penguins-raw.csv")
@@ -113,6 +180,7 @@ def names() -> bytes:
 
 
 BUILDERS = {
+    "kjv.txt.bz2": kjv,
     "mnist_5k.npz": mnist_5k,
     "names.csv": names,
     "penguins.csv": penguins,

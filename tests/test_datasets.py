@@ -3,6 +3,7 @@
 No network: hosts, good and bad, are servers on the loopback interface.
 """
 
+import bz2
 import errno
 import gc
 import gzip
@@ -15,6 +16,7 @@ import json
 import re
 import shutil
 import socket
+import string
 import struct
 import sys
 import threading
@@ -84,7 +86,7 @@ def test_an_unknown_split_is_refused():
 def test_the_shipped_files_have_the_sha256_that_the_readme_and_the_code_state():
     rows = re.findall(r"^\| `(\S+)` \|.*\| `([0-9a-f]{64})` \|$", readme(), re.MULTILINE)
     assert dict(rows) == embedded.FILES
-    here = {p.name for p in (ROOT / "data").iterdir() if p.suffix in (".npz", ".csv")}
+    here = {p.name for p in (ROOT / "data").iterdir() if p.suffix in (".bz2", ".csv", ".npz")}
     assert here == set(embedded.FILES)
     for name, sha256 in embedded.FILES.items():
         assert hashlib.sha256(datasets.embedded_path(name).read_bytes()).hexdigest() == sha256
@@ -96,7 +98,8 @@ def readme() -> str:
 
 def test_every_source_has_its_licence_beside_it():
     for name in re.findall(r"`(licenses/\S+)`", readme()):
-        assert "Redistribution and use" in (ROOT / "data" / name).read_text(encoding="utf-8")
+        text = (ROOT / "data" / name).read_text(encoding="utf-8")
+        assert "Redistribution and use" in text or "for unrestricted use" in text
     assert "licenses/mlxtend.txt" in readme()
 
 
@@ -246,6 +249,68 @@ def test_many_names_of_the_test_set_are_one_letter_from_one_of_the_training_set(
 def test_a_group_or_part_of_names_that_is_not_there_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         datasets.names(*arguments)
+
+
+# ------------------------------------------------------------------------- the embedded text
+
+
+def test_the_king_james_bible_is_whole():
+    books = datasets.kjv_books()
+    assert len(books) == 66
+    assert sum(book.count("\n\n") for book in books.values()) == 1189  # chapters
+    verses = [v for book in books.values() for v in book.split("\n") if v]
+    assert len(verses) == 31102
+    assert verses[0] == "In the beginning God created the heaven and the earth."
+    assert verses[-1] == "The grace of our Lord Jesus Christ be with you all. Amen."
+    assert books["John"].split("\n\n")[10].split("\n")[34] == "Jesus wept."
+    signs = set(datasets.kjv("all"))
+    assert signs <= set(" \n!'(),-.:;?" + string.ascii_letters)
+
+
+def test_the_parts_of_the_bible_are_whole_books_and_no_book_is_in_two():
+    books = datasets.kjv_books()
+    parts = {split: datasets.kjv(split) for split in ("train", "valid", "test")}
+    assert sum(map(len, parts.values())) == len(datasets.kjv("all"))
+    for title, text in books.items():
+        assert sum(text in part for part in parts.values()) == 1, title
+    for split, titles in datasets.KJV_SPLITS.items():
+        assert parts[split] == "".join(books[title] for title in titles)
+        assert 0.03 < len(parts[split]) / len(datasets.kjv("all")) < 0.07
+    assert datasets.kjv() == parts["train"]
+
+
+def shared(text, others, n=12):
+    """The share of the n words in a row of a text that stand in the others, too."""
+    grams = [{*zip(*(words[i:] for i in range(n)), strict=False)}
+             for words in (re.findall(r"\w+", t.lower()) for t in (text, others))]  # fmt: skip
+    return len(grams[0] & grams[1]) / len(grams[0])
+
+
+def test_the_held_out_books_share_little_with_the_training_text():
+    """data/README.md: unlike Kings, whose reigns Chronicles tells again."""
+    train, books = datasets.kjv(), datasets.kjv_books()
+    assert shared(datasets.kjv("valid") + datasets.kjv("test"), train) < 0.002
+    assert shared(books["2 Kings"], train.replace(books["2 Kings"], "")) > 0.05
+
+
+def test_an_unknown_part_of_the_bible_is_refused():
+    with pytest.raises(ValueError, match='split must be "train", "valid", "test" or "all", got'):
+        datasets.kjv("Genesis")
+
+
+def test_bzip2_packs_the_text_into_the_same_bytes():
+    packed = datasets.embedded_path("kjv.txt.bz2").read_bytes()
+    assert bz2.compress(bz2.decompress(packed), 9) == packed
+
+
+def test_windows_of_compress_are_unpacked():
+    """As in Debian's package, with gzip in the place of compress: the same program reads both."""
+    build = load(ROOT / "data" / "build.py")
+    windows = [gzip.compress(b"a" * 9, mtime=0), gzip.compress(b"bcd", mtime=0)]
+    starts = np.cumsum([0x5C + 12 + 3, *(len(window) - 3 for window in windows)])
+    head = struct.pack(">2I3I", 9, 2, *starts)
+    content = b"\0" * 0x54 + head + windows[0][:3] + b"".join(window[3:] for window in windows)
+    assert build.unpack_windows(content) == "aaaaaaaaabcd"
 
 
 def load(path) -> types.ModuleType:

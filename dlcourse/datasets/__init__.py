@@ -1,4 +1,4 @@
-"""Real data: images as NumPy arrays, tables as pandas DataFrames, names as lists of strings.
+"""Real data: images as NumPy arrays, tables as pandas DataFrames, names and a text as strings.
 
 embedded.py     sets that come with the course and are always there
 full.py         the full sets, through torchvision, when they can be had
@@ -7,9 +7,12 @@ pad.py          a sheet in the notebook to draw them on
 """
 
 from dlcourse.datasets.embedded import (
+    KJV_SPLITS,
     DataError,
     digits,
     embedded_path,
+    kjv,
+    kjv_books,
     name_shares,
     names,
     penguins,
@@ -20,12 +23,15 @@ from dlcourse.datasets.handwriting import load_digit_image, strokes_to_image
 from dlcourse.datasets.pad import DrawingPad
 
 __all__ = [
+    "KJV_SPLITS",
     "DataError",
     "DrawingPad",
     "FallbackWarning",
     "cache_folder",
     "digits",
     "embedded_path",
+    "kjv",
+    "kjv_books",
     "load_digit_image",
     "mnist",
     "name_shares",

@@ -5,6 +5,7 @@ Each is checked against its sha256 before a byte of it is believed.  Where they 
 which licence stands in `data/README.md`.
 """
 
+import bz2
 import csv
 import hashlib
 import io
@@ -14,6 +15,7 @@ import numpy as np
 
 # What `data/build.py` wrote; the same sums stand in data/README.md.
 FILES = {
+    "kjv.txt.bz2": "7c64d0627318bc8eecfe1077efe44b971290bda10ad8db4028b1a28f337f4856",
     "mnist_5k.npz": "318529116436d286a13fb1f5ec89f00ae35cd21faee91088e5fa8ca9882bc636",
     "names.csv": "0c0a07764067a52c9537c55dade727a9b79d65436c4f741cd616fedea9351350",
     "penguins.csv": "144f623143c9360fd77322a4f86acb06dc198814dbd2669724c63e6457b907bd",
@@ -131,6 +133,39 @@ def weather():
     Raises: as `penguins`.
     """
     return _table("weather.csv")
+
+
+# Whole books, of several kinds of writing, that share little with the rest: see data/README.md.
+KJV_SPLITS = {
+    "valid": ("Ruth", "Ecclesiastes", "Daniel", "Galatians", "Philippians"),
+    "test": ("Esther", "Lamentations", "Zechariah", "James", "1 John", "Revelation"),
+}
+
+
+def kjv(split: str = "train") -> str:
+    """The King James Bible (1611, in the spelling of 1769) as one string of ASCII.
+
+    Each line is a verse, without its number; an empty line ends a chapter.  The split is by whole
+    books, those of `KJV_SPLITS` being held out.
+
+    Args:
+        split: `"train"`, `"valid"`, `"test"`, or `"all"` for the 66 books in their order.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    if split not in ("train", *KJV_SPLITS, "all"):
+        raise ValueError(f'split must be "train", "valid", "test" or "all", got {split!r}')
+    books = kjv_books()
+    held_out = {title for titles in KJV_SPLITS.values() for title in titles}
+    titles = {"all": books, "train": [t for t in books if t not in held_out]} | KJV_SPLITS
+    return "".join(books[title] for title in titles[split])
+
+
+def kjv_books() -> dict[str, str]:
+    """The 66 books in their order, `{"Genesis": text, ..., "Revelation": text}`; see `kjv`."""
+    _, *books = bz2.decompress(_verified("kjv.txt.bz2")).decode("ascii").split("# ")
+    return dict(book.split("\n", 1) for book in books)
 
 
 def _table(name: str):
