@@ -92,3 +92,21 @@ def test_a_text_longer_than_the_table_of_positions_is_refused():
 def test_impossible_configurations_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         GPTConfig(**(SMALL | changes))
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary", "none"])
+@pytest.mark.parametrize("parts", [(7,), (1,) * 7, (3, 1, 3), (1, 6)])
+def test_with_a_cache_the_logits_are_the_same(positions, parts):
+    model, tokens = small_gpt(positions=positions), some_tokens()
+    cache = model.new_cache()
+    pieces = [model(piece, cache) for piece in tokens.split(list(parts), dim=1)]
+    torch.testing.assert_close(torch.cat(pieces, dim=1), model(tokens))
+    assert [past.length for past in cache] == [7, 7]
+
+
+def test_a_cache_has_no_more_room_than_there_are_positions():
+    model = small_gpt()
+    cache = model.new_cache()
+    model(some_tokens(), cache)
+    with pytest.raises(ValueError, match="8 tokens, but positions were learnt for 7"):
+        model(some_tokens(1), cache)

@@ -58,6 +58,26 @@ def rotate(x: torch.Tensor, start: int = 0, base: float = 10_000.0) -> torch.Ten
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)  # (..., T, hs)
 
 
+class KeyValueCache:
+    """Keys and values (B, nh, T, hs) of the tokens so far in one layer: what later ones look at."""
+
+    def __init__(self) -> None:
+        self.keys: torch.Tensor | None = None
+        self.values: torch.Tensor | None = None
+
+    @property
+    def length(self) -> int:
+        """How many tokens it holds."""
+        return 0 if self.keys is None else self.keys.shape[2]
+
+    def extend(self, k: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Put the keys and values of new tokens behind the old ones, and give all of them."""
+        if self.keys is not None:
+            k, v = torch.cat([self.keys, k], dim=2), torch.cat([self.values, v], dim=2)
+        self.keys, self.values = k, v  # (B, nh, T, hs) each
+        return k, v
+
+
 class CausalSelfAttention(nn.Module):
     """Each token becomes a mean of those up to it, in several heads: (B, T, D) to (B, T, D)."""
 
@@ -70,15 +90,22 @@ class CausalSelfAttention(nn.Module):
         self.qkv = nn.Linear(config.width, 3 * config.width)
         self.proj = nn.Linear(config.width, config.width)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, cache: KeyValueCache | None = None) -> torch.Tensor:
+        """With a cache, `x` are the tokens that follow those in it, and it is extended by them."""
         B, T, D = x.shape
+        start = 0 if cache is None else cache.length
         split = B, T, 3, self.heads, D // self.heads
         q, k, v = self.qkv(x).reshape(split).permute(2, 0, 3, 1, 4)  # (B, nh, T, hs) each
         if self.rotary:
-            q, k = rotate(q), rotate(k)
+            q, k = rotate(q, start), rotate(k, start)
+        if cache is not None:
+            k, v = cache.extend(k, v)  # (B, nh, start + T, hs) each
+        mask = None  # a new token sees all that are in the cache, and the new ones up to itself
+        if start and T > 1 and self.is_causal:
+            mask = torch.ones(T, start + T, dtype=torch.bool, device=x.device).tril(start)
         dropout = self.dropout if self.training else 0.0
         out = F.scaled_dot_product_attention(
-            q, k, v, dropout_p=dropout, is_causal=self.is_causal
+            q, k, v, mask, dropout, is_causal=self.is_causal and not start
         )  # (B, nh, T, hs)
         return self.proj(out.transpose(1, 2).reshape(B, T, D))  # (B, T, D)
 
@@ -104,8 +131,8 @@ class Block(nn.Module):
         self.attention, self.mlp = CausalSelfAttention(config), MLP(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x + self.dropout(self.attention(self.norm1(x)))
+    def forward(self, x: torch.Tensor, cache: KeyValueCache | None = None) -> torch.Tensor:
+        x = x + self.dropout(self.attention(self.norm1(x), cache))
         return x + self.dropout(self.mlp(self.norm2(x)))
 
 
@@ -136,8 +163,16 @@ class GPT(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        T = tokens.shape[1]
+    def new_cache(self) -> list[KeyValueCache]:
+        """An empty cache for each layer, for `forward`."""
+        return [KeyValueCache() for _ in self.blocks]
+
+    def forward(
+        self, tokens: torch.Tensor, cache: list[KeyValueCache] | None = None
+    ) -> torch.Tensor:
+        """With a cache, of `new_cache`, `tokens` are those that follow what it has seen so far."""
+        start = cache[0].length if cache else 0
+        T = start + tokens.shape[1]
         x = self.tokens(tokens)  # (B, T, D)
         if self.config.positions == "learned":
             if self.config.context < T:
@@ -145,8 +180,8 @@ class GPT(nn.Module):
                     f"{T} tokens, but positions were learnt for {self.config.context}: "
                     f"give the last {self.config.context}"
                 )
-            x = x + self.positions(torch.arange(T, device=tokens.device))
+            x = x + self.positions(torch.arange(start, T, device=tokens.device))
         x = self.dropout(x)
-        for block in self.blocks:
-            x = block(x)  # (B, T, D)
+        for block, past in zip(self.blocks, cache or [None] * len(self.blocks), strict=True):
+            x = block(x, past)  # (B, T, D)
         return F.linear(self.norm(x), self.tokens.weight)  # the same table reads and writes
