@@ -288,7 +288,7 @@ def test_nine_looks_shift_by_one_pixel_and_lose_nothing(few):
         assert moved.shape == images.shape
 
 
-def test_summary_counts_and_keeps_errors(monkeypatch):
+def test_summary_counts_and_keeps_errors():
     images = torch.arange(3 * 784).view(3, 1, 28, 28) % 256 / 255
     data = TensorDataset(images, torch.tensor([1, 2, 2]))
     probability = torch.zeros(3, 10)
@@ -299,6 +299,5 @@ def test_summary_counts_and_keeps_errors(monkeypatch):
     (error,) = found["errors"]
     assert (error["index"], error["label"], error["guess"]) == (2, 2, 7)
     assert torch.equal(torch.tensor(digits.unpack(error["image"])), (images[2, 0] * 255).byte())
-    monkeypatch.setattr(digits, "ERRORS_KEPT", 0)
-    found = digits.summary(probability, data)
+    found = digits.summary(probability, data, errors_kept=0)
     assert (found["wrong"], found["errors"]) == (1, [])

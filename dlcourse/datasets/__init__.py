@@ -20,7 +20,7 @@ from dlcourse.datasets.embedded import (
     penguins,
     weather,
 )
-from dlcourse.datasets.full import FallbackWarning, cache_folder, mnist
+from dlcourse.datasets.full import FallbackWarning, cache_folder, cifar10, mnist
 from dlcourse.datasets.handwriting import load_digit_image, strokes_to_image
 from dlcourse.datasets.pad import DrawingPad
 
@@ -31,6 +31,7 @@ __all__ = [
     "DrawingPad",
     "FallbackWarning",
     "cache_folder",
+    "cifar10",
     "digits",
     "embedded_path",
     "kjv",

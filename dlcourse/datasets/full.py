@@ -111,6 +111,71 @@ def _download_mnist(dataset: type, root: Path) -> None:
             os.replace(_raw(Path(scratch)) / name, _raw(root) / name)
 
 
+def cifar10(
+    root: str | os.PathLike | None = None, train: bool = True, download: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """CIFAR-10 through torchvision: 50000 training images, 10000 test images, ten classes.
+
+    The set carries no licence, so the course ships none of it and there is no embedded part of it
+    to fall back to; `pictograms` has images of the same shape and the same classes.
+
+    Args:
+        root: folder that holds `cifar-10-batches-py`, as for `torchvision.datasets.CIFAR10`; by
+            default `cache_folder()`.
+        train: the training set or the test set.
+        download: fetch what is missing or damaged below `root`.
+
+    Returns:
+        images: uint8 of shape (N, 32, 32, 3); labels: int64 of shape (N,), in the order of
+        `CIFAR10_CLASSES`.
+
+    Raises:
+        DataError: the set cannot be had; the message says why.
+    """
+    if root in ("train", "test") or not isinstance(train, bool | np.bool_):
+        got = f"root={root!r}, train={train!r}"
+        raise TypeError(f"the test set is cifar10(train=False), and root is a folder; got {got}")
+    root = Path(root).expanduser() if root else cache_folder()
+    with _told_as_data_error("torchvision cannot be imported", root):
+        from torchvision.datasets import CIFAR10
+    with _told_as_data_error(f"{root} cannot be read", root):
+        unfit = _cifar10_is_unfit(CIFAR10, root)
+    if unfit and not download:
+        raise DataError(f"in {root / CIFAR10.base_folder} {unfit}, and download is off")
+    if unfit:
+        with _told_as_data_error(f"the download into {root} failed", root), _timeout(TIMEOUT):
+            _download_cifar10(CIFAR10, root)
+    with _told_as_data_error(f"{root} cannot be read", root):
+        dataset = CIFAR10(root, train=train)
+    return dataset.data, np.array(dataset.targets, np.int64)
+
+
+def _cifar10_is_unfit(dataset: type, root: Path) -> str:
+    """As `_missing_or_damaged`, by torchvision's own checksums."""
+    problems = []
+    named = [*dataset.train_list, *dataset.test_list]
+    named.append([dataset.meta["filename"], dataset.meta["md5"]])
+    for name, md5 in named:
+        path = root / dataset.base_folder / name
+        if not path.exists():
+            problems.append(f"{name} is missing")
+        elif hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != md5:
+            problems.append(f"{name} is damaged")
+    return ", ".join(problems)
+
+
+def _download_cifar10(dataset: type, root: Path) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as scratch:
+        dataset(scratch, download=True)
+        if unfit := _cifar10_is_unfit(dataset, Path(scratch)):
+            raise DataError(f"what came was not CIFAR-10, {unfit}")
+        folder = root / dataset.base_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (Path(scratch) / dataset.base_folder).iterdir():
+            os.replace(path, folder / path.name)
+
+
 def _missing_or_damaged(root: Path) -> str:
     """What is wrong below root, e.g. "t10k-labels-idx1-ubyte is missing"; "" for nothing."""
     problems = []

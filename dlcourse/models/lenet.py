@@ -3,7 +3,8 @@
 After LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition"
 (1998), with what has become usual since: ReLU for tanh, max pooling for averages, plain linear
 layers at the end.  Images come as they are, 28x28; the paper pads them to 32x32, hence its 400
-features after the second pooling, where 28x28 leave 256.
+features after the second pooling, where 28x28 leave 256.  `LeNet(in_channels=3, size=32)` is what
+circulates as the first classifier for colour images (CIFAR-10).
 """
 
 import torch
@@ -11,13 +12,14 @@ from torch import nn
 
 
 class LeNet(nn.Module):
-    """Images (B, 1, 28, 28) to logits (B, K)."""
+    """Images (B, C, H, H) with H = `size` to logits (B, K); shapes below for C = 1, H = 28."""
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(self, num_classes: int = 10, in_channels: int = 1, size: int = 28) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 6, kernel_size=5)
+        side = ((size - 4) // 2 - 4) // 2  # two 5x5 convolutions without padding, each pooled
+        self.conv1 = nn.Conv2d(in_channels, 6, kernel_size=5)
         self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
-        self.fc1 = nn.Linear(16 * 4 * 4, 120)
+        self.fc1 = nn.Linear(16 * side * side, 120)
         self.fc2 = nn.Linear(120, 84)
         self.fc3 = nn.Linear(84, num_classes)
 

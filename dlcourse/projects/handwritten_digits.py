@@ -8,11 +8,7 @@ evaluation.
 from __future__ import annotations
 
 import argparse
-import base64
 import math
-import os
-import sys
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,9 +16,21 @@ from typing import Any
 
 from dlcourse import datasets
 from dlcourse.models import DigitsCNN, LeNet
+from dlcourse.projects._judging import confusion_matrix as confusion_matrix  # for the notebook, too
+from dlcourse.projects._judging import summary
+from dlcourse.projects._judging import unpack as unpack
+from dlcourse.projects._options import (
+    add_run_options,
+    decide_about,
+    find_device,
+    find_precision,
+    interrupted,
+    positive,
+    told,
+    writable,
+)
 from dlcourse.projects._record import circumstances, read_record, write_record
 from dlcourse.training import (
-    CheckpointError,
     History,
     accuracy,
     fit,
@@ -199,7 +207,7 @@ def train(
     **options: Any,
 ) -> History:
     """Train a model by a recipe; `options` go to `dlcourse.training.fit`."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manualseed_number(seed)
     loader = DataLoader(data, recipe.batch_size, shuffle=True, generator=generator)
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]  # biases, batch normalisation
@@ -266,106 +274,43 @@ def probabilities(
     return total / len(looks)
 
 
-def confusion_matrix(
-    labels: torch.Tensor, guesses: torch.Tensor, classes: int = 10
-) -> torch.Tensor:
-    """Counts (K, K): the row is the true class, the column the guess."""
-    return torch.bincount(labels * classes + guesses, minlength=classes**2).view(classes, classes)
-
-
-ERRORS_KEPT = 100
-
-
-def summary(probability: torch.Tensor, data: TensorDataset) -> dict[str, Any]:
-    """Accuracy, confusion matrix, and the errors with probabilities and image, as plain data.
-
-    A good network makes few; of a bad one the first hundred are kept.
-    """
-    images, labels = data.tensors
-    guesses = probability.argmax(dim=1)
-    wrong = (guesses != labels).nonzero().flatten().tolist()
-    return {
-        "accuracy": (len(labels) - len(wrong)) / len(labels),
-        "images": len(labels),
-        "wrong": len(wrong),
-        "confusion": confusion_matrix(labels, guesses).tolist(),
-        "errors": [
-            {
-                "index": i,
-                "label": labels[i].item(),
-                "guess": guesses[i].item(),
-                "probabilities": [round(p, 4) for p in probability[i].tolist()],
-                "image": _pack(images[i]),
-            }
-            for i in wrong[:ERRORS_KEPT]
-        ],
-    }
-
-
-def _pack(image: torch.Tensor) -> str:
-    """A (1, 28, 28) image in [0, 1] as text; `unpack` brings it back as uint8."""
-    pixels = (image * 255).round().to(torch.uint8).numpy()
-    return base64.b64encode(zlib.compress(pixels.tobytes(), 9)).decode()
-
-
-def unpack(text: str) -> np.ndarray:
-    """The image (28, 28), uint8, of an error in a record."""
-    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(28, 28)
-
-
 # -------------------------------------------------------------------------------------- the program
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m dlcourse train handwritten_digits`."""
 
-    def add(flag: str, text: str, **options: Any) -> None:
-        parser.add_argument(flag, help=text, **options)
-
+    add = parser.add_argument
     add(
         "--data",
-        "the 5000 images of the course (default), or all of MNIST",
+        help="the 5000 images of the course (default), or all of MNIST",
         choices=["shipped", "full"],
         default="shipped",
     )
     add(
         "--recipe",
-        "what to train and how (default: small for shipped, full for full)",
+        help="what to train and how (default: small for shipped, full for full)",
         choices=list(RECIPES),
     )
-    add("--epochs", "passes over the data (default: the recipe's)", type=_positive)
-    add("--seed", "of weights, order and augmentation (default: 0)", type=_seed, default=0)
-    add("--device", "auto (default), cpu, cuda, cuda:1, mps", default="auto")
-    add(
-        "--precision",
-        "of the network; auto (default): bfloat16 where the hardware has it",
-        choices=["auto", "float32", "bfloat16"],
-        default="auto",
-    )
+    add("--epochs", help="passes over the data (default: the recipe's)", type=positive)
     add(
         "--validate",
-        "judge on the last N training images, held out, and leave the test set alone",
-        type=_positive,
+        help="judge on the last N training images, held out, and leave the test set alone",
+        type=positive,
         metavar="N",
     )
     add(
         "--ablation",
-        "train every variant of the small recipe with SEEDS seeds, judged on held-out images",
-        type=_positive,
+        help="train every variant of the small recipe with SEEDS seeds, judged on held-out images",
+        type=positive,
         metavar="SEEDS",
     )
-    add("--resume", "go on where an interrupted run stopped", action="store_true")
-    add("--restart", "throw an interrupted run away and start anew", action="store_true")
-    add("--out", "the result (default: in the folder runs)", type=Path, metavar="FILE")
+    add_run_options(add)
 
 
 def main(args: argparse.Namespace) -> int:
     """Train, judge once, write the result.  Exit code 0; 130: interrupted; 1: an error, told."""
-    try:
-        return _ablate(args) if args.ablation else _train_once(args)
-    except (datasets.DataError, CheckpointError, FloatingPointError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return told(_ablate if args.ablation else _train_once, args)
 
 
 def _train_once(args: argparse.Namespace) -> int:
@@ -373,11 +318,11 @@ def _train_once(args: argparse.Namespace) -> int:
     recipe = RECIPES[recipe_name]
     recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
     name = f"handwritten_digits_{args.data}_{recipe_name}{'_validation' if args.validate else ''}"
-    out = _writable(args.out or Path("runs") / f"{name}.json")
+    out = writable(args.out or Path("runs") / f"{name}.json")
     checkpoint = out.with_suffix(".checkpoint.pt")
-    _decide_about(checkpoint, args)
-    device = _device(args.device)
-    run = {"device": device, "autocast": _precision(args.precision, device)}
+    decide_about(checkpoint, args)
+    device = find_device(args.device)
+    run = {"device": device, "autocast": find_precision(args.precision, device)}
 
     data, judge = load(args.data, train=True), None
     if args.validate:
@@ -392,7 +337,7 @@ def _train_once(args: argparse.Namespace) -> int:
     try:
         history = train(model, recipe, data, seed=args.seed, valid=judge, **run, **saving)
     except KeyboardInterrupt:
-        return _interrupted(checkpoint)
+        return interrupted(checkpoint)
 
     # Only now is the test set looked at, and only once.
     judge = load(args.data, train=False) if judge is None else judge
@@ -426,8 +371,8 @@ def _train_once(args: argparse.Namespace) -> int:
 
 def _ablate(args: argparse.Namespace) -> int:
     """Each variant with each seed; the record is written after every run, so it can be resumed."""
-    out = _writable(args.out or Path("runs/handwritten_digits_ablation.json"))
-    _decide_about(out, args)
+    out = writable(args.out or Path("runs/handwritten_digits_ablation.json"))
+    decide_about(out, args)
     data, judge = hold_out(load("shipped", train=True), 1000)
     accuracies = {name: [] for name in ABLATION}
     if args.resume and out.exists():
@@ -451,64 +396,5 @@ def _ablate(args: argparse.Namespace) -> int:
                 images = {"train_images": len(data), "images": len(judge)}
                 write_record(out, record | images | {"recipes": recipes, "accuracies": accuracies})
     except KeyboardInterrupt:
-        return _interrupted(out)
+        return interrupted(out)
     return 0
-
-
-def _interrupted(file: Path) -> int:
-    kept = f"go on with --resume; what is done is in {file}" if file.exists() else "nothing to keep"
-    print(f"\ninterrupted; {kept}", file=sys.stderr)
-    return 130
-
-
-def _decide_about(file: Path, args: argparse.Namespace) -> None:
-    """Hours of work are not thrown away because somebody forgot an option."""
-    if file.exists() and args.restart and not args.resume:
-        file.unlink()
-    elif file.exists() and not args.resume:
-        raise FileExistsError(f"{file} is there: choose --resume to go on, --restart to start anew")
-
-
-def _writable(out: Path) -> Path:
-    """The same path; raises now, and not after the training, if it cannot be written."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise PermissionError(f"{out} cannot be written")
-    return out
-
-
-def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
-
-
-def _seed(text: str) -> int:
-    if not 0 <= (value := int(text)) < 2**32:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 2**32 - 1, got {value}")
-    return value
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"--device {name}: {str(error).splitlines()[0]}") from error
-    return name
-
-
-def _precision(name: str, device: str) -> torch.dtype | None:
-    """None for float32.  Where the hardware has no bfloat16, bfloat16 is the slower of the two."""
-    if name == "auto":
-        on_gpu = device.startswith("cuda")
-        fast = torch.cuda.is_bf16_supported() if on_gpu else _processor_has_bfloat16()
-        return torch.bfloat16 if fast else None
-    return torch.bfloat16 if name == "bfloat16" else None
-
-
-def _processor_has_bfloat16() -> bool:
-    flags = Path("/proc/cpuinfo")
-    text = flags.read_text() if flags.exists() else ""
-    return "avx512_bf16" in text or "amx_bf16" in text
