@@ -69,7 +69,7 @@ unit: $(VENV)/.all ## run the unit tests (the two-second one first), in random o
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(SHARED) --ignore tests/test_book.py --ignore tests/test_site.py tests
 
 nb: $(VENV)/.all ## run every notebook and compare each stored output
-	$(BIN)/python -m pytest -q -p dlcourse.book.compare --nbval $(SHARED) $(NB)
+	$(BIN)/python -m pytest -q -p dlcourse.book.compare --nbval $(SHARED) --no-loadscope-reorder $(NB)
 
 site: $(VENV)/.all book ## build the site and check it: links, alt text, nothing from another host
 	DLCOURSE_SITE=$(HTML) $(BIN)/python -m pytest -q tests/test_book.py

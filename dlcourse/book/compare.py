@@ -144,10 +144,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the cells of each notebook in their order, whatever shuffled the tests before."""
+    """Run the cells of each notebook in their order, whatever shuffled the tests before.
+
+    Worked projects come first: they run longest, and one begun last keeps one process waiting.
+    """
     cells = [item for item in items if is_cell(item)]
     if cells:
-        cells.sort(key=lambda item: (str(item.path), item.cell_num))
+        cells.sort(key=lambda i: ("projects" not in i.path.parts, str(i.path), i.cell_num))
         items[:] = [item for item in items if not is_cell(item)] + cells
 
 

@@ -9,39 +9,41 @@ import numpy as np
 # -- predict -----------------------------------------------------------------------------------
 
 
+# With label_smoothing=0.1 and ten classes: the right one, and each of the nine others.
+_RIGHT, _OTHER = 0.91, 0.01
+
+
 @exercise(
-    name="lowest_loss",
-    solution=math.log(1 + 99 / math.e),
+    name="smoothing_floor",
+    solution=-(_RIGHT * math.log(_RIGHT) + 9 * _OTHER * math.log(_OTHER)),
     reasoning=(
-        "The second softmax sees numbers between 0 and 1. The best it can get is a 1 among 99 "
-        "zeros, which it turns into $e / (e + 99)$; minus its logarithm is $\\log(1 + 99/e)$."
+        "Cross-entropy is lowest where the prediction equals the target, and is the target's own "
+        "entropy there. The target is 0.91 and nine times 0.01: $-0.91 \\log 0.91 - 0.09 \\log 0.01$."
     ),
-    shown="A loss that rests near 3.62 with 100 classes is the signature of softmax twice.",
+    shown="A curve that rests near 0.5 there has arrived: its excess over the floor is what falls.",
 )
-def check_lowest_loss(answer):
+def check_smoothing_floor(answer):
     if close(answer, 0.0, 1e-3):
+        raise Hint("0 needs a target that is one-hot. This one gives something to every class.")
+    if close(answer, math.log(10), 1e-3):
+        raise Hint("log 10 is what a model without any idea pays. This one may predict the target.")
+    if close(answer, -math.log(_RIGHT), 1e-3) or close(answer, -math.log(0.9), 1e-3):
+        raise Hint("That is the term of the right class alone: the nine others have a share, too.")
+    shared_by_nine = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1 / 9))
+    if close(answer, shared_by_nine, 1e-3):
+        raise Hint("torch spreads the 0.1 over all ten classes, the right one among them.")
+    if not close(answer, check_smoothing_floor.solution, 1e-3):
         raise Hint(
-            "0 is the limit for logits, which may be as large as they like. What is the largest "
-            "number that a softmax can hand on?"
-        )
-    if close(answer, math.log(100), 1e-3):
-        raise Hint("log 100 is what a model without any idea pays. This one may be sure and right.")
-    if close(answer, math.log(1 + 9 / math.e), 1e-3):
-        raise Hint("That is the number for ten classes, from the page. Here there are 100.")
-    if close(answer, math.log(1 + 100 / math.e), 1e-3):
-        raise Hint("Nearly: beside the right class there are 99 others, not 100.")
-    if not close(answer, math.log(1 + 99 / math.e), 1e-3):
-        raise Hint(
-            "Not yet. Let the first softmax give 1 for the right class and 0 for the 99 others, "
-            "apply softmax to these numbers, and take minus the logarithm."
+            "Not yet. Write the smoothed target down, ten numbers of sum 1. Which prediction has the "
+            "lowest cross-entropy with it, and how much is that?"
         )
 
 
-check_lowest_loss.wrong("the largest number that a softmax can hand on", 0.0)
-check_lowest_loss.wrong("without any idea", math.log(100))
-check_lowest_loss.wrong("for ten classes", 1.4612)
-check_lowest_loss.wrong("99 others, not 100", math.log(1 + 100 / math.e))
-check_lowest_loss.wrong("apply softmax to these numbers", 1.0)
+check_smoothing_floor.wrong("needs a target that is one-hot", 0.0)
+check_smoothing_floor.wrong("without any idea", math.log(10))
+check_smoothing_floor.wrong("the right class alone", -math.log(0.9))
+check_smoothing_floor.wrong("over all ten classes", 0.5448)
+check_smoothing_floor.wrong("ten numbers of sum 1", 1.0)
 
 
 # -- by hand -----------------------------------------------------------------------------------
