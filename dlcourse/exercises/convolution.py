@@ -1,0 +1,391 @@
+"""Exercises of the chapter convolution. The form: dlcourse/exercises/__init__.py."""
+
+from dlcourse import mini
+from dlcourse.exercises import Hint, close, exercise, expect, expect_close
+
+import numpy as np
+
+# -- predict -----------------------------------------------------------------------------------
+
+
+@exercise(
+    name="in_features",
+    solution=64,
+    reasoning=(
+        "28 becomes $\\lfloor (28 + 2 - 4 - 1) / 2 \\rfloor + 1 = 13$, the pooling makes it 6, and "
+        "the dilated kernel spans 5 pixels, which leaves 2. With 16 channels that is "
+        "$16 \\cdot 2 \\cdot 2 = 64$."
+    ),
+    shown="A dilated kernel of 3 spans 5, and a division that does not come out is rounded down.",
+)
+def check_in_features(answer):
+    if close(answer, 4):
+        raise Hint("That is one channel. The linear layer sees all of them.")
+    if close(answer, 144):
+        raise Hint("13 pixels hold six windows of two, not seven: sizes are rounded *down*.")
+    if close(answer, 256):
+        raise Hint("The last kernel is dilated: its three taps span 2 * (3 - 1) + 1 = 5 pixels.")
+    if close(answer, 400):
+        raise Hint("400 belongs to LeNet on 32 x 32 pixels. Follow the sizes of *this* network.")
+    expect(close(answer, 64), "Go layer by layer with the formula for the output's size.")
+
+
+check_in_features.wrong("one channel", 4)
+check_in_features.wrong("rounded *down*", 144)
+check_in_features.wrong("is dilated", 256)
+check_in_features.wrong("belongs to LeNet", 400)
+check_in_features.wrong("layer by layer", 100)
+
+# -- by hand -----------------------------------------------------------------------------------
+
+
+def input_grad(G, w, n, stride):
+    """The gradient by x (n,) of y[p] = sum of w[i] * x[stride * p + i], given G."""
+    grad = np.zeros(n)
+    for p, g in enumerate(G):
+        grad[stride * p : stride * p + len(w)] += g * w
+    return grad
+
+
+@exercise(
+    solution=input_grad,
+    reasoning=r"""$x_u$ was multiplied by $w_i$ for the output $p$ with $s p + i = u$, and each such
+product sends back $g_p w_i$. So each $g_p$ adds its copy of the kernel where its window stood; the
+copies overlap and are summed, and what no window reached keeps a zero.""",
+    shown="Each incoming number stamps the kernel where its window stood. That is all of backward.",
+)
+def check_input_grad(input_grad):
+    G, w = np.array([1.0, 10.0, 100.0]), np.array([1.0, 2.0, 5.0])
+    right = np.array([1.0, 2.0, 15.0, 20.0, 150.0, 200.0, 500.0, 0.0])
+    got = input_grad(G, w, 8, 2)
+    if close(got, [5.0, 2.0, 51.0, 20.0, 510.0, 200.0, 100.0, 0.0]):
+        raise Hint("The kernel is flipped: x[stride * p + i] met w[i], so it gets w[i] back.")
+    if close(got, [1.0, 2.0, 10.0, 20.0, 100.0, 200.0, 500.0, 0.0]):
+        raise Hint("Where windows overlap, a pixel was used twice: its gradients *add up* (`+=`).")
+    if close(got, [1.0, 12.0, 125.0, 250.0, 500.0, 0.0, 0.0, 0.0]):
+        raise Hint("The windows stand `stride` apart: window p begins at stride * p.")
+    if close(got, right[:7]):
+        raise Hint("The gradient has the shape of x. No window reached the last pixel: it gets 0.")
+    expect_close(got, right, "input_grad([1, 10, 100], [1, 2, 5], 8, stride=2)")
+    expect_close(input_grad(G[:2], w, 4, 1), [1.0, 12.0, 25.0, 50.0], "the same with stride 1")
+
+
+@check_input_grad.wrong("kernel is flipped")
+def flips_the_kernel(G, w, n, stride):
+    return input_grad(G, w[::-1], n, stride)
+
+
+@check_input_grad.wrong("*add up*")
+def overwrites(G, w, n, stride):
+    grad = np.zeros(n)
+    for p, g in enumerate(G):
+        grad[stride * p : stride * p + len(w)] = g * w
+    return grad
+
+
+@check_input_grad.wrong("`stride` apart")
+def forgets_the_stride(G, w, n, stride):
+    return input_grad(G, w, n, 1)
+
+
+@check_input_grad.wrong("shape of x")
+def forgets_the_rest(G, w, n, stride):
+    return input_grad(G, w, stride * (len(G) - 1) + len(w), stride)
+
+
+# -- change the code ---------------------------------------------------------------------------
+
+
+def same_pads(n, k, stride, dilation):
+    """(before, after): zeros with which n pixels give ceil(n / stride) outputs."""
+    outputs = -(-n // stride)
+    total = max(stride * (outputs - 1) + dilation * (k - 1) + 1 - n, 0)
+    return total // 2, total - total // 2
+
+
+@exercise(
+    solution=same_pads,
+    reasoning=r"""The last of $\lceil n / s \rceil$ windows begins at $s\,(\lceil n/s \rceil - 1)$
+and spans $d\,(k - 1) + 1$; what sticks out beyond $n$ is padding. Nothing may stick out, then it
+is 0 and not negative.""",
+    shown='With a stride, "same" depends on the size of the image: that is why torch refuses it.',
+)
+def check_same_pads(same_pads):
+    cases = {(7, 3, 2, 1): (1, 1), (8, 3, 2, 1): (0, 1), (8, 1, 2, 1): (0, 0), (9, 3, 2, 2): (2, 2)}
+    got = {case: tuple(same_pads(*case)) for case in cases}
+    if got[8, 3, 2, 1] == (1, 0):
+        raise Hint("An odd number of zeros has one more at the *end*, in torch and elsewhere.")
+    if got[8, 3, 2, 1] == (1, 1):
+        raise Hint("That is stride 1. With stride 2, eight pixels need one zero, not two.")
+    if min(got[8, 1, 2, 1]) < 0:
+        raise Hint("A kernel of 1 with stride 2 needs no padding, and certainly not less than 0.")
+    if got[9, 3, 2, 2] == (1, 1):
+        raise Hint("With dilation 2 a kernel of 3 spans five pixels.")
+    for case, wanted in cases.items():
+        expect_close(got[case], wanted, f"same_pads{case}")
+
+
+@check_same_pads.wrong("at the *end*")
+def pads_the_front_more(n, k, stride, dilation):
+    return same_pads(n, k, stride, dilation)[::-1]
+
+
+@check_same_pads.wrong("That is stride 1")
+def forgets_that_it_strides(n, k, stride, dilation):
+    return same_pads(n, k, 1, dilation)
+
+
+@check_same_pads.wrong("less than 0")
+def allows_negative(n, k, stride, dilation):
+    total = stride * (-(-n // stride) - 1) + dilation * (k - 1) + 1 - n
+    return total // 2, total - total // 2
+
+
+@check_same_pads.wrong("spans five")
+def forgets_the_dilation(n, k, stride, dilation):
+    return same_pads(n, k, stride, 1)
+
+
+# -- derive ------------------------------------------------------------------------------------
+
+
+def receptive_field(layers):
+    """How many pixels an output sees; layers: (kernel_size, stride, dilation)."""
+    size, jump = 1, 1
+    for k, stride, dilation in layers:
+        size += dilation * (k - 1) * jump
+        jump *= stride
+    return size
+
+
+@exercise(
+    solution=receptive_field,
+    reasoning=r"""Two neighbours in a layer's input lie `jump` pixels apart, and its kernel spans
+$d\,(k - 1)$ of those steps: that is added. Its own stride spreads only what comes after it.""",
+    shown="A stride early in a network is worth more than a large kernel late in it.",
+)
+def check_receptive_field(receptive_field):
+    lenet = [(5, 1, 1), (2, 2, 1), (5, 1, 1), (2, 2, 1)]
+    got = receptive_field(lenet)
+    if close(got, 11):
+        raise Hint("After a pooling, neighbours lie two pixels apart: kernels span twice as much.")
+    if close(got, 22):
+        raise Hint("A kernel of k adds k - 1 steps, not k: a 1 x 1 kernel sees nothing more.")
+    if close(got, 19):
+        raise Hint("A layer's own stride spreads only the layers *after* it: multiply last.")
+    expect_close(got, 16, "receptive_field of LeNet's two convolutions and two poolings")
+    got = receptive_field([(3, 1, 1), (3, 1, 2), (3, 1, 4)])
+    if close(got, 7):
+        raise Hint("The dilation is missing: a kernel spans dilation * (k - 1) steps.")
+    expect_close(got, 15, "the receptive field of three kernels of 3 with dilations 1, 2, 4")
+
+
+@check_receptive_field.wrong("two pixels apart")
+def forgets_the_jump(layers):
+    return 1 + sum(dilation * (k - 1) for k, _, dilation in layers)
+
+
+@check_receptive_field.wrong("k - 1 steps")
+def counts_k(layers):
+    size, jump = 1, 1
+    for k, stride, dilation in layers:
+        size += dilation * k * jump
+        jump *= stride
+    return size
+
+
+@check_receptive_field.wrong("multiply last")
+def multiplies_first(layers):
+    size, jump = 1, 1
+    for k, stride, dilation in layers:
+        jump *= stride
+        size += dilation * (k - 1) * jump
+    return size
+
+
+@check_receptive_field.wrong("dilation is missing")
+def forgets_that_it_dilates(layers):
+    return receptive_field([(k, stride, 1) for k, stride, _ in layers])
+
+
+# -- build new ---------------------------------------------------------------------------------
+
+
+def blur_pool(x):
+    """x (B, C, H, W) blurred by (1, 2, 1) / 4, and every second pixel of that."""
+    row = mini.tensor([1.0, 2.0, 1.0], dtype=x.dtype) / 4
+    kernel = row[:, None] * row  # (3, 3)
+    kernel = kernel.expand(x.shape[1], 1, 3, 3)  # one for each channel
+    x = mini.nn.functional.pad(x, (1, 1, 1, 1), "reflect")
+    return mini.nn.functional.conv2d(x, kernel, stride=2, groups=x.shape[1])
+
+
+@exercise(
+    solution=blur_pool,
+    reasoning="""A depthwise convolution: one kernel a channel, `groups` as many as channels.
+Its weights sum to one, so that a blank page stays as it was; with reflection this holds at the
+border too.""",
+    shown="A pixel that lights up between two samples is now seen by both of them.",
+)
+def check_blur_pool(blur_pool):
+    impulse = np.zeros((1, 2, 7, 9))
+    impulse[0, 0, 2, 4], impulse[0, 1, 3, 4] = 16.0, 16.0
+    got = blur_pool(mini.tensor(impulse))
+    right = np.zeros((1, 2, 4, 5))
+    right[0, 0, 1, 2] = 4.0
+    right[0, 1, 1, 2] = right[0, 1, 2, 2] = 2.0
+    if close(got, right * 16):
+        raise Hint("The nine weights must sum to 1: the kernel is the outer product over 16.")
+    if got.shape == (1, 2, 7, 9):
+        raise Hint(
+            "That is blurred, and all pixels are still there: take every second, `stride=2`."
+        )
+    if got.shape == (1, 2, 3, 4):
+        raise Hint("The border is missing: pad by one pixel first, by reflection.")
+    mixed = right.sum(1, keepdims=True)
+    if close(got, mixed) or close(got, np.repeat(mixed, 2, axis=1)):
+        raise Hint("The channels are mixed. Each has its own kernel: `groups` is their number.")
+    expect_close(got, right, "blur_pool of one bright pixel in each of two channels")
+    got = blur_pool(mini.ones(1, 1, 6, 6))
+    if close(got[0, 0, 0, 0], 0.5625):
+        raise Hint("Zeros around a white page darken its border. Pad by reflection.")
+    expect_close(got, np.ones((1, 1, 3, 3)), "blur_pool of a white page")
+
+
+def _blur(x, mode="reflect", stride=2, groups=True, total=16.0):
+    channels = x.shape[1]
+    kernel = mini.tensor(np.outer([1, 2, 1], [1, 2, 1]) / total, dtype=x.dtype)
+    shape = (channels, 1, 3, 3) if groups else (channels, channels, 3, 3)
+    if mode:
+        x = mini.nn.functional.pad(x, (1, 1, 1, 1), mode)
+    many = channels if groups else 1
+    return mini.nn.functional.conv2d(x, kernel.expand(*shape), stride=stride, groups=many)
+
+
+@check_blur_pool.wrong("sum to 1")
+def forgets_to_normalise(x):
+    return _blur(x, total=1.0)
+
+
+@check_blur_pool.wrong("`stride=2`")
+def only_blurs(x):
+    return _blur(x, stride=1)
+
+
+@check_blur_pool.wrong("border is missing")
+def forgets_the_border(x):
+    return _blur(x, mode=None)
+
+
+@check_blur_pool.wrong("channels are mixed")
+def mixes_channels(x):
+    return _blur(x, groups=False)
+
+
+@check_blur_pool.wrong("darken its border")
+def pads_with_zeros(x):
+    return _blur(x, mode="constant")
+
+
+# -- read a paper ------------------------------------------------------------------------------
+
+
+def winograd(x, w):
+    """Both sums of x (4 numbers) with w (3), by four products of x with w."""
+    plus, minus = (w[0] + w[1] + w[2]) / 2, (w[0] - w[1] + w[2]) / 2  # once for each kernel
+    a, b = (x[0] - x[2]) * w[0], (x[1] + x[2]) * plus
+    c, d = (x[2] - x[1]) * minus, (x[1] - x[3]) * w[2]
+    return a + b + c, b - c - d
+
+
+class _Pixel:
+    """A number that counts its products; sums are free."""
+
+    products = 0
+
+    def __init__(self, value):
+        self.value = value
+
+    def __add__(self, other):
+        return _Pixel(self.value + _value(other))
+
+    def __sub__(self, other):
+        return _Pixel(self.value - _value(other))
+
+    def __rsub__(self, other):
+        return _Pixel(_value(other) - self.value)
+
+    def __neg__(self):
+        return _Pixel(-self.value)
+
+    def __mul__(self, other):
+        _Pixel.products += 1
+        return _Pixel(self.value * _value(other))
+
+    def __truediv__(self, other):
+        return self * (1 / _value(other))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def _value(number):
+    return number.value if isinstance(number, _Pixel) else number
+
+
+@exercise(
+    solution=winograd,
+    reasoning=r"""Two outputs of three taps, $y_0 = x_0 w_0 + x_1 w_1 + x_2 w_2$ and
+$y_1 = x_1 w_0 + x_2 w_1 + x_3 w_2$, share products once sums are formed first (Lavin and Gray,
+2016). The combinations of the weights are made once and serve all places. In two dimensions 16
+products do the work of 36.""",
+    shown="Four products for six. Most 3 x 3 convolutions on GPUs have at some time run like this.",
+)
+def check_winograd(winograd):
+    w, numbers = (2.0, -1.0, 5.0), (3.0, 1.0, -2.0, 7.0)
+    _Pixel.products = 0
+    got = winograd([_Pixel(number) for number in numbers], w)
+    expect(
+        isinstance(got, tuple | list) and len(got) == 2,
+        "Give both sums back: `return y0, y1`.",
+    )
+    got, products = [_value(y) for y in got], _Pixel.products
+    right = _direct(numbers, w)  # -5 and 39
+    if close(got, right) and products > 4:
+        raise Hint(f"The sums are right, by {products} products with pixels; four are enough.")
+    if close(got[0], right[0]) and not close(got[1], right[1]):
+        raise Hint("The first sum is right. In the second the last two products are *subtracted*.")
+    if close(got, [-20.0, 48.0]):
+        raise Hint("The two sums of all three weights are to be *halved* before they meet a pixel.")
+    expect_close(got, right, "winograd((3, 1, -2, 7), (2, -1, 5))")
+    x, w = np.random.default_rng(0).normal(size=(2, 4))
+    expect_close(winograd(x, w[:3]), _direct(x, w), "the two sums of other numbers")
+
+
+def _direct(x, w):
+    return [x[p] * w[0] + x[p + 1] * w[1] + x[p + 2] * w[2] for p in (0, 1)]
+
+
+@check_winograd.wrong("four are enough")
+def multiplies_six_times(x, w):
+    return _direct(x, w)
+
+
+@check_winograd.wrong("*subtracted*")
+def adds_in_both(x, w):
+    plus, minus = (w[0] + w[1] + w[2]) / 2, (w[0] - w[1] + w[2]) / 2
+    a, b = (x[0] - x[2]) * w[0], (x[1] + x[2]) * plus
+    c, d = (x[2] - x[1]) * minus, (x[1] - x[3]) * w[2]
+    return a + b + c, b + c + d
+
+
+@check_winograd.wrong("*halved*")
+def forgets_to_halve(x, w):
+    plus, minus = w[0] + w[1] + w[2], w[0] - w[1] + w[2]
+    a, b = (x[0] - x[2]) * w[0], (x[1] + x[2]) * plus
+    c, d = (x[2] - x[1]) * minus, (x[1] - x[3]) * w[2]
+    return a + b + c, b - c - d
+
+
+@check_winograd.wrong("both sums back")
+def gives_one_sum(x, w):
+    return _direct(x, w)[0]
