@@ -207,7 +207,7 @@ def train(
     **options: Any,
 ) -> History:
     """Train a model by a recipe; `options` go to `dlcourse.training.fit`."""
-    generator = torch.Generator().manualseed_number(seed)
+    generator = torch.Generator().manual_seed(seed)
     loader = DataLoader(data, recipe.batch_size, shuffle=True, generator=generator)
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]  # biases, batch normalisation
