@@ -261,7 +261,8 @@ and as many multiply-adds, for the whole image.""",
 def check_squeeze_excite(squeeze_excite):
     rng = np.random.default_rng(0)
     x = mini.tensor(rng.normal(1, 1, size=(2, 4, 3, 3)), requires_grad=True)
-    W1, W2 = (mini.tensor(rng.normal(size=shape)) for shape in ((2, 4), (4, 2)))
+    row = rng.normal(size=4)
+    W1, W2 = mini.tensor(np.stack([row, -row])), mini.tensor(rng.normal(size=(4, 2)))
     got = squeeze_excite(x, W1, W2)
     hidden = x.mean((2, 3)) @ W1.T
     gate = (hidden.relu() @ W2.T).sigmoid()
@@ -306,7 +307,7 @@ def averages_over_the_batch(x, W1, W2):
 
 
 def mean_path_length(depth, rho):
-    """The mean length of a path through `depth` blocks, weighted by rho ** length."""
+    """The mean length of a path through blocks, each of weight rho ** length."""
     return depth * rho / (1 + rho)
 
 
