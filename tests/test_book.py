@@ -16,6 +16,7 @@ from dlcourse.book import check_site, fonts, records
 from dlcourse.book.check_site import Site
 from dlcourse.book.figures import COLORS, follow_theme, inline_svg, inline_svgs_of_html
 from dlcourse.book.site import engines
+from dlcourse.book.terms import find_term, glossary_terms
 
 import pytest
 import yaml
@@ -120,6 +121,19 @@ def test_nothing_else_of_the_repository_is_built(site):
     extra = {"genindex.html", "search.html", "index.html", "prf-prf.html"}
     pages = {page.name for page in site} - extra
     assert {name for name in pages if not name.startswith("chapters/")} == set()
+
+
+def test_a_term_in_bold_leads_to_the_glossary_and_stands_in_the_index(site):
+    """Once on a page, at its first use; every chapter has some."""
+    index = (site.folder / "genindex.html").read_text("utf-8")
+    for page in site:
+        linked = [tag["href"] for tag in page.article.select("strong > a:has(.std-term)")]
+        assert len(set(linked)) == len(linked), page.name
+        targets = [tag["id"] for tag in page.article.select("span[id^=index-term-]")]
+        assert len(targets) == len(linked), page.name
+        assert [name for name in targets if f"{page.name}#{name}" not in index] == []
+        if page.name.startswith(("chapters/foundations", "chapters/building_blocks")):
+            assert linked, page.name
 
 
 def test_figures_follow_the_theme(site):
@@ -422,6 +436,38 @@ def test_a_cell_is_marked_by_the_engine_it_names():
     assert engines("plots.curves({'mini': losses})", known) == []
     assert engines("from dlcourse.mini import nn\nnn.Linear(2, 3)", known) == ["mini"]
     assert engines("this is not Python", known) == []
+
+
+GLOSSARY = """Text.
+
+```{glossary}
+Jacobian matrix
+    A matrix, **not** a term.
+
+batch
+epoch
+    Passes.
+```
+"""
+
+
+def test_the_terms_of_a_glossary_are_read():
+    found = glossary_terms(GLOSSARY)
+    assert found == {"jacobian matrix": "Jacobian matrix", "batch": "batch", "epoch": "epoch"}
+
+
+@pytest.mark.parametrize(
+    ("words", "term"),
+    [
+        ("Batch", "batch"),
+        ("batches", "batch"),
+        ("epochs", "epoch"),
+        ("Jacobian\nmatrices", "Jacobian matrix"),
+        ("step", None),
+    ],
+)
+def test_a_term_is_found_in_its_plural_and_across_lines(words, term):
+    assert find_term(words, glossary_terms(GLOSSARY)) == term
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 * MathJax and the text face are served from the site itself: no page asks another host for anything.
 * The repository's address, one setting in ``_config.yml``, switches every link to it on or off.
 * Cells that need no torch can be run in the page (``live.py``).
+* A term in bold leads to the glossary and stands in the index (``terms.py``).
 * Numbers of recorded runs stand in prose by a role, never typed (``records.py``).
 """
 
@@ -19,7 +20,7 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from . import fonts, live, records
+from . import fonts, live, records, terms
 from .figures import inline_svg, inline_svgs_of_html
 
 log = logging.getLogger(__name__)
@@ -206,8 +207,14 @@ def setup(app: Sphinx) -> dict:
     app.add_post_transform(DropRepeatedIds)
     records.setup(app)
     live.setup(app)
+    terms.setup(app)
     app.connect("html-page-context", list_works)
     app.connect("build-finished", write_index, priority=100)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_fonts)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {
+        "version": "1",
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -18,7 +18,8 @@ _RIGHT, _OTHER = 0.91, 0.01
     solution=-(_RIGHT * math.log(_RIGHT) + 9 * _OTHER * math.log(_OTHER)),
     reasoning=(
         "Cross-entropy is lowest where the prediction equals the target, and is the target's own "
-        "entropy there. The target is 0.91 and nine times 0.01: $-0.91 \\log 0.91 - 0.09 \\log 0.01$."
+        "entropy there. The target is 0.91 and nine times 0.01: "
+        "$-0.91 \\log 0.91 - 0.09 \\log 0.01$."
     ),
     shown="A curve that rests near 0.5 there has arrived: its excess over the floor is what falls.",
 )
@@ -34,8 +35,8 @@ def check_smoothing_floor(answer):
         raise Hint("torch spreads the 0.1 over all ten classes, the right one among them.")
     if not close(answer, check_smoothing_floor.solution, 1e-3):
         raise Hint(
-            "Not yet. Write the smoothed target down, ten numbers of sum 1. Which prediction has the "
-            "lowest cross-entropy with it, and how much is that?"
+            "Not yet. Write the smoothed target down, ten numbers of sum 1. Which prediction has "
+            "the lowest cross-entropy with it, and how much is that?"
         )
 
 
