@@ -467,11 +467,10 @@ def _compare(args: argparse.Namespace) -> int:
     }
     record = {**circumstances(device), "names": args.names}
     record |= {"recipes": {name: asdict(recipe) for name, recipe in recipes.items()}}
-    runs = {name: [] for name in recipes}
-    if args.resume and out.exists():
-        runs |= _runs_of(out, record)
+    before = _same_comparison(out, record) if args.resume and out.exists() else {}
+    runs = {name: [] for name in recipes} | before.get("runs", {})
     try:
-        record["counted"] = _count_all(args.names)
+        record["counted"] = before.get("counted") or _count_all(args.names)
         for seed in range(args.compare):
             for name, recipe in recipes.items():
                 if len(runs[name]) > seed:
@@ -499,13 +498,13 @@ def _compare(args: argparse.Namespace) -> int:
     return 0
 
 
-def _runs_of(out: Path, record: dict[str, Any]) -> dict[str, list]:
-    """The runs of an interrupted comparison, if it was the same one."""
+def _same_comparison(out: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """The record of an interrupted comparison, if it was of the same names and recipes."""
     found = read_record(out)
     for key in ("names", "recipes"):
         if found.get(key) != record[key]:
             raise ValueError(f"{out} was made with other {key}: resume with the same, or --restart")
-    return found["runs"]
+    return found
 
 
 def _count_all(group: str) -> dict[str, Any]:
