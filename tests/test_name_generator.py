@@ -33,6 +33,7 @@ def quick(monkeypatch, tmp_path):
         tiny = project.replace(recipe, hidden=8, embedding=4, epochs=3, batch_size=4)
         monkeypatch.setitem(project.RECIPES, name, tiny)
     monkeypatch.setattr(project, "DRAWN", 20)
+    monkeypatch.setattr(project, "CONDITION_EPOCHS", 3)
     monkeypatch.setattr(project, "ORDERS", (1, 2))
     monkeypatch.chdir(tmp_path)
     return tmp_path

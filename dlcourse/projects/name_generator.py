@@ -357,6 +357,7 @@ def uniform(names: Sequence[str]) -> dict[str, float]:
 # -------------------------------------------------------------------------------------- the program
 
 SPLITS = ("train", "valid", "test")
+CONDITION_EPOCHS = 25  # two kinds of names take longer to learn than one
 DRAWN = 1000  # names that are drawn to see how many are new
 
 
@@ -390,7 +391,8 @@ def _train_once(args: argparse.Namespace) -> int:
     if args.condition and args.names != "given":
         raise ValueError("--condition tells women's names from men's: it goes with --names given")
     recipe = RECIPES[args.model]
-    recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
+    usual = CONDITION_EPOCHS if args.condition else recipe.epochs
+    recipe = replace(recipe, epochs=args.epochs or usual)
     kind = "conditional" if args.condition else args.names
     out = writable(args.out or Path("runs") / f"name_generator_{kind}_{args.model}.json")
     checkpoint = out.with_suffix(".checkpoint.pt")
