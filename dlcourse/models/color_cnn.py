@@ -21,7 +21,8 @@ def whitening_filters(images: torch.Tensor, size: int = 2, eps: float = 5e-4) ->
     """
     patches = images.unfold(2, size, 1).unfold(3, size, 1)  # (N, C, H', W', size, size)
     rows = patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)  # (N H' W', C size size)
-    rows = rows.double() - rows.double().mean(dim=0)
+    rows = rows.double()
+    rows -= rows.mean(dim=0)  # in place: there are millions of rows
     values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))  # rising; columns of vectors
     filters = vectors.T / (values + eps).sqrt().unsqueeze(1)
     return filters.flip(0).view(-1, images.shape[1], size, size).float()
