@@ -38,6 +38,8 @@ PENGUINS = "palmerpenguins==0.1.6"
 PENGUINS_SHA256 = "5c3be9af84dd703a25f1aaeadeac6ac770cfd38c1620d00089f581c023129ee0"
 VEGA = "vega_datasets==0.9.0"
 VEGA_SHA256 = "3d7c63917be6ca9b154b565f4779a31fedce57b01b5b9d99d8a34a7608062a1d"
+PLOTNINE = "plotnine==0.15.9"
+PLOTNINE_SHA256 = "36f4526235b3ddd9ea379dd677093ea2ee1b58ab98adec1bde891930283448cd"
 # Lists of names; a source distribution, for there is no wheel.
 NAMES = "names==0.3.0"
 NAMES_SHA256 = "726e46254f2ed03f1ffb5d941dae3bc67c35123941c29becd02d48d0caa2a671"
@@ -169,6 +171,11 @@ def kjv() -> bytes:
     return bz2.compress(text.encode("ascii"), 9)
 
 
+def diamonds() -> bytes:
+    """The table as it is in the package, packed by bzip2."""
+    return bz2.compress(member(PLOTNINE, PLOTNINE_SHA256, "plotnine/data/diamonds.csv"), 9)
+
+
 def penguins() -> bytes:
     """The table as it was written down, not the tidy one beside it."""
     return member(PENGUINS, PENGUINS_SHA256, "palmerpenguins/data/penguins-raw.csv")
@@ -201,6 +208,7 @@ def pictograms() -> bytes:
 
 
 BUILDERS = {
+    "diamonds.csv.bz2": diamonds,
     "kjv.txt.bz2": kjv,
     "mnist_5k.npz": mnist_5k,
     "names.csv": names,

@@ -184,6 +184,22 @@ def test_weather_is_every_day_of_four_years():
     assert not table.isna().any(axis=None)
 
 
+def test_diamonds_come_as_they_were_listed():
+    table = datasets.diamonds()
+    assert table.shape == (53940, 10)
+    assert (table["price"].min(), table["price"].max()) == (326, 18823)
+    assert [sorted(set(table[name])) for name in ("cut", "color")] == [
+        ["Fair", "Good", "Ideal", "Premium", "Very Good"],
+        list("DEFGHIJ"),
+    ]
+    assert set(table["clarity"]) == {"I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"}
+    assert not table.isna().any(axis=None)
+    # data/README.md: what is wrong with it
+    assert (table[["x", "y", "z"]] == 0).sum().tolist() == [8, 7, 20]
+    assert table["y"].max() == 58.9
+    assert table.duplicated().sum() == 146
+
+
 def test_a_damaged_table_is_refused(tmp_path, monkeypatch):
     content = datasets.embedded_path("penguins.csv").read_bytes()
     (tmp_path / "penguins.csv").write_bytes(content.replace(b"MALE", b"male", 1))

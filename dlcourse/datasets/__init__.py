@@ -11,6 +11,7 @@ from dlcourse.datasets.drawings import CIFAR10_CLASSES, pictograms
 from dlcourse.datasets.embedded import (
     KJV_SPLITS,
     DataError,
+    diamonds,
     digits,
     embedded_path,
     kjv,
@@ -32,6 +33,7 @@ __all__ = [
     "FallbackWarning",
     "cache_folder",
     "cifar10",
+    "diamonds",
     "digits",
     "embedded_path",
     "kjv",

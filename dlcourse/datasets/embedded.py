@@ -15,6 +15,7 @@ import numpy as np
 
 # What `data/build.py` wrote; the same sums stand in data/README.md.
 FILES = {
+    "diamonds.csv.bz2": "1f3f756f641d95aa8b575f9e60116e0d80adc7e36ca37411d0a189d757f94097",
     "kjv.txt.bz2": "7c64d0627318bc8eecfe1077efe44b971290bda10ad8db4028b1a28f337f4856",
     "mnist_5k.npz": "318529116436d286a13fb1f5ec89f00ae35cd21faee91088e5fa8ca9882bc636",
     "names.csv": "0c0a07764067a52c9537c55dade727a9b79d65436c4f741cd616fedea9351350",
@@ -111,6 +112,18 @@ def _split_of(name: str) -> str:
     return SPLITS[(number >= 0.8) + (number >= 0.9)]
 
 
+def diamonds():
+    """53 940 round diamonds and what they were offered for, as a pandas DataFrame.
+
+    Columns: carat, cut, color, clarity (grades, text), depth, table (percent), price (US dollars),
+    x, y, z (mm).  Nothing is cleaned: some lengths are 0, and some stones are listed twice.  See
+    `data/README.md`.
+
+    Raises: as `penguins`.
+    """
+    return _table("diamonds.csv.bz2")
+
+
 def penguins():
     """344 penguins of the Palmer Archipelago as they were written down, as a pandas DataFrame.
 
@@ -175,6 +188,8 @@ def _table(name: str):
         import pandas
     except ImportError as error:
         raise ImportError("tables are read by pandas: pip install pandas") from error
+    if name.endswith(".bz2"):
+        content = bz2.decompress(content)
     return pandas.read_csv(io.BytesIO(content))
 
 
