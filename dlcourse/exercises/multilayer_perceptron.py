@@ -1,0 +1,307 @@
+"""Exercises of the chapter multilayer perceptron. The form: dlcourse/exercises/__init__.py."""
+
+import itertools
+
+from dlcourse.exercises import Hint, close, exercise, expect, expect_close
+
+import numpy as np
+
+# -- predict -----------------------------------------------------------------------------------
+
+
+@exercise(
+    name="parameters",
+    solution=84_060,
+    reasoning="A layer has $H(C + 1)$: $100 \\cdot 785 + 50 \\cdot 101 + 10 \\cdot 51$.",
+    shown="Nearly all of them are in the first layer: images are long lists.",
+)
+def check_parameters(answer):
+    if close(answer, 83_900):
+        raise Hint("Those are the weights. Each unit has a bias, too.")
+    if close(answer, 83_550):
+        raise Hint("The last layer is missing: 50 numbers go into each of the ten logits.")
+    if close(answer, 944):
+        raise Hint("Those are the units. Each is connected with every unit of the layer before.")
+    expect(close(answer, 84_060), "Add up H * (C + 1) over the three layers: H units, C inputs.")
+
+
+check_parameters.wrong("has a bias", 83_900)
+check_parameters.wrong("last layer is missing", 83_550)
+check_parameters.wrong("Those are the units", 944)
+check_parameters.wrong("three layers", 84_000)
+
+
+# -- by hand -----------------------------------------------------------------------------------
+
+
+def parity():
+    """Weights W1 (3, 3), b1 (3,), W2 (1, 3), b2 (1,) of a ReLU network for three bits."""
+    W1 = np.ones((3, 3))  # each unit sees the number of ones
+    b1 = np.array([0.0, -1.0, -2.0])
+    W2 = np.array([[1.0, -2.0, 2.0]])  # the changes of slope: to 1, to -1, to 1
+    return W1, b1, W2, np.zeros(1)
+
+
+@exercise(
+    solution=parity,
+    reasoning="""All units see the number of ones. As a function of it the parity goes up, down and
+up again; the outgoing weights are its changes of slope.""",
+    shown="Parity needs as many ReLUs side by side as there are bits; folds need the logarithm.",
+)
+def check_parity(parity):
+    got = parity()
+    expect(
+        isinstance(got, tuple | list) and len(got) == 4, "Return the four arrays W1, b1, W2, b2."
+    )
+    W1, b1, W2, b2 = (np.asarray(a, dtype=float) for a in got)
+    for name, array, shape in zip(
+        ("W1", "b1", "W2", "b2"), (W1, b1, W2, b2), ((3, 3), (3,), (1, 3), (1,)), strict=True
+    ):
+        expect(array.shape == shape, f"{name} should have shape {shape}, but has {array.shape}.")
+    bits = np.array(list(itertools.product((0, 1), repeat=3)))
+    said = (np.maximum(0, bits @ W1.T + b1) @ W2.T + b2)[:, 0]
+    ones = bits.sum(1)
+    if close(said, np.array([0, 1, 0, -1])[ones]):
+        raise Hint("Right for 0, 1 and 2 ones. After 2 the line goes on falling: a third kink.")
+    if close(said, np.array([0, 1, 0, 0])[ones]):
+        raise Hint("From 2 to 3 ones it must rise by 1: the slope changes from -1 to +1, by 2.")
+    if close(said, ones):
+        raise Hint("That counts the ones. The slope must change where there are 1 and 2 of them.")
+    for row, got, wanted in zip(bits.tolist(), said, ones % 2, strict=True):
+        expect(
+            close(got, wanted),
+            f"For the bits {row} the output should be {wanted}: it is {got:.3g}.",
+        )
+
+
+@check_parity.wrong("a third kink")
+def xor_of_the_page():
+    W1, b1, W2, b2 = parity()
+    return W1, b1, W2 * [[1, 1, 0]], b2
+
+
+@check_parity.wrong("from -1 to +1")
+def weights_are_slopes():
+    W1, b1, _, b2 = parity()
+    return W1, b1, np.array([[1.0, -2.0, 1.0]]), b2
+
+
+@check_parity.wrong("That counts the ones")
+def counts():
+    W1, b1, _, b2 = parity()
+    return W1, b1, np.array([[1.0, 0.0, 0.0]]), b2
+
+
+@check_parity.wrong("should be")
+def reads_one_bit():
+    _, b1, W2, b2 = parity()
+    return np.eye(3), b1, W2, b2
+
+
+@check_parity.wrong("should have shape (1, 3)")
+def a_flat_last_layer():
+    W1, b1, W2, b2 = parity()
+    return W1, b1, W2[0], b2
+
+
+# -- change the code ---------------------------------------------------------------------------
+
+
+def balance(W1, b1, W2):
+    """W1 (H, C), b1 (H,), W2 (K, H), rescaled: incoming and outgoing norms of a unit are equal."""
+    incoming = np.sqrt((W1**2).sum(1) + b1**2)  # (H,)
+    outgoing = np.sqrt((W2**2).sum(0))  # (H,)
+    works = (incoming > 0) & (outgoing > 0)
+    alpha = np.sqrt(np.divide(outgoing, incoming, where=works, out=np.zeros_like(incoming)))
+    back = np.divide(1, alpha, where=works, out=np.zeros_like(alpha))
+    return W1 * alpha[:, None], b1 * alpha, W2 * back
+
+
+@exercise(
+    solution=balance,
+    reasoning="""$\\alpha \\lVert u \\rVert = \\lVert v \\rVert / \\alpha$ gives
+$\\alpha = \\sqrt{\\lVert v \\rVert / \\lVert u \\rVert}$; the bias is part of $u$.""",
+    shown="Of all networks that are this function, the balanced one has the smallest weights.",
+)
+def check_balance(balance):
+    rng = np.random.default_rng(0)
+    W1, b1, W2 = rng.normal(size=(4, 3)), rng.normal(size=4), 3 * rng.normal(size=(2, 4))
+    got = balance(W1.copy(), b1.copy(), W2.copy())
+    expect(isinstance(got, tuple | list) and len(got) == 3, "Return the three arrays W1, b1, W2.")
+    X = rng.normal(size=(9, 3))
+    before = np.maximum(0, X @ W1.T + b1) @ W2.T
+    after = np.maximum(0, X @ np.asarray(got[0]).T + got[1]) @ np.asarray(got[2]).T
+    if close(got[1], b1) and not close(after, before):
+        raise Hint("The bias belongs to what comes in: without it the kinks have moved.")
+    expect(
+        close(after, before), "The function has changed: what goes in times a, out divided by a."
+    )
+    incoming = np.sqrt((np.asarray(got[0]) ** 2).sum(1) + np.asarray(got[1]) ** 2)
+    outgoing = np.sqrt((np.asarray(got[2]) ** 2).sum(0))
+    if close(np.sqrt((np.asarray(got[0]) ** 2).sum(1)), outgoing):
+        raise Hint("The norm of what comes in has the bias in it, too.")
+    if close(incoming, np.ones(4)):
+        raise Hint("That makes the incoming norms 1. Both are to be *equal*: scale by a root.")
+    expect_close(
+        incoming, outgoing, "the norms of what comes in", "They should equal the outgoing."
+    )
+    W1[1], b1[1], W2[:, 2] = 0, 0, 0
+    with np.errstate(all="ignore"):
+        got = [np.asarray(a) for a in balance(W1, b1, W2)]
+    expect(all(np.isfinite(a).all() for a in got), "A unit without weights divides by zero.")
+    dead = [*got[0][2], got[1][2], *got[2][:, 1]]
+    expect(close(dead, np.zeros(6)), "A unit that does nothing should have all its weights at 0.")
+
+
+@check_balance.wrong("The bias belongs")
+def forgets_the_bias(W1, b1, W2):
+    return balance(W1, b1, W2)[0], b1, balance(W1, b1, W2)[2]
+
+
+@check_balance.wrong("has the bias in it")
+def norm_without_bias(W1, b1, W2):
+    alpha = np.sqrt(np.sqrt((W2**2).sum(0)) / np.sqrt((W1**2).sum(1)))
+    return W1 * alpha[:, None], b1 * alpha, W2 / alpha
+
+
+@check_balance.wrong("scale by a root")
+def normalises(W1, b1, W2):
+    norm = np.sqrt((W1**2).sum(1) + b1**2)
+    return W1 / norm[:, None], b1 / norm, W2 * norm
+
+
+@check_balance.wrong("divides by zero")
+def forgets_dead_units(W1, b1, W2):
+    alpha = np.sqrt(np.sqrt((W2**2).sum(0)) / np.sqrt((W1**2).sum(1) + b1**2))
+    return W1 * alpha[:, None], b1 * alpha, W2 / alpha
+
+
+@check_balance.wrong("out divided by a")
+def scales_both(W1, b1, W2):
+    return W1 * 2, b1 * 2, W2 * 2
+
+
+# -- build -------------------------------------------------------------------------------------
+
+
+def interpolate(t, y):
+    """kinks (n,), weights (n,) and bias of a ReLU network through the points t (n,), y (n,)."""
+    slopes = np.concatenate([[0.0], np.diff(y) / np.diff(t), [0.0]])  # (n + 1,)
+    return t, np.diff(slopes), y[0]
+
+
+@exercise(
+    solution=interpolate,
+    reasoning="""The slope is 0 on the left, then that between neighbours, then 0 again; each unit's
+weight is the change of slope at its point.""",
+    shown="Constant outside: what a network does beyond its data is a choice, too.",
+)
+def check_interpolate(interpolate):
+    t, y = np.array([-1.0, 0.0, 0.5, 3.0]), np.array([2.0, -1.0, 1.0, 0.0])
+    got = interpolate(t, y)
+    expect(
+        isinstance(got, tuple | list) and len(got) == 3,
+        "Return three things: kinks, weights, bias.",
+    )
+    kinks, weights = (np.asarray(a, dtype=float) for a in got[:2])
+    expect(
+        kinks.shape == weights.shape and kinks.ndim == 1, "kinks and weights have one shape (n,)."
+    )
+    g = lambda x: np.maximum(0, np.asarray(x)[:, None] - kinks) @ weights + got[2]  # noqa: E731
+    slopes = np.diff(y) / np.diff(t)
+    evenly = g(t[:2])[1] - g(t[:2])[0]
+    if close(got[2], 0.0) and close(g(t) + y[0], y):
+        raise Hint("The whole graph is too low or too high by y[0]: the bias.")
+    if close(evenly, (y[1] - y[0]) / np.mean(np.diff(t))):
+        raise Hint("The points are not evenly spaced: divide by each interval's own length.")
+    if close(weights[: len(slopes)], slopes):
+        raise Hint("Those are the slopes. A unit's weight is the *change* of slope at its kink.")
+    expect_close(g(t), y, "the network at the points t")
+    expect_close(
+        g([-0.5, 1.0]), [0.5, 0.8], "the network between the points", "It is straight there."
+    )
+    expect_close(g([-9.0]), [2.0], "the network left of the first point", "It is constant there.")
+    expect_close(
+        g([9.0]), [0.0], "the network right of the last point", "A last kink makes it level."
+    )
+
+
+@check_interpolate.wrong("right of the last point")
+def as_on_the_page(t, y):
+    return t[:-1], np.diff(np.diff(y) / np.diff(t), prepend=0.0), y[0]
+
+
+@check_interpolate.wrong("the bias")
+def without_bias(t, y):
+    return *interpolate(t, y)[:2], 0.0
+
+
+@check_interpolate.wrong("not evenly spaced")
+def mean_spacing(t, y):
+    slopes = np.concatenate([[0.0], np.diff(y) / np.mean(np.diff(t)), [0.0]])
+    return t, np.diff(slopes), y[0]
+
+
+@check_interpolate.wrong("*change* of slope")
+def slopes_as_weights(t, y):
+    return t[:-1], np.diff(y) / np.diff(t), y[0]
+
+
+def pieces(slopes, kinks, weights):
+    """How many straight pieces the sum of ReLUs has; three arrays (H,)."""
+    places, unit = np.unique(kinks, return_inverse=True)
+    change = np.zeros(len(places))
+    np.add.at(change, unit, weights * abs(slopes))  # of the slope, from left to right
+    return 1 + int((abs(change) > 1e-12).sum())
+
+
+@exercise(
+    solution=pieces,
+    reasoning="""A unit changes the slope at its kink by its weight times $|\\text{slope}|$,
+whichever way it opens. Changes at one place add up.""",
+    shown="At most one kink a unit: width alone bends a line only so often.",
+)
+def check_pieces(pieces):
+    def count(slopes, kinks, weights):
+        return pieces(np.array(slopes, float), np.array(kinks, float), np.array(weights, float))
+
+    expect_close(count([1, 1, 2], [0, 1, 2], [1, -3, 2]), 4, "the pieces with three kinks")
+    got = count([1, 1, -1], [0, 1, 2], [1, 0, 1])
+    if close(got, 4):
+        raise Hint("A unit with weight 0 bends nothing.")
+    expect_close(got, 3, "the pieces with kinks at 0 and 2, and a weight of 0 at 1")
+    got = count([1, 2], [1, 1], [1, 3])
+    if close(got, 3):
+        raise Hint("Two units with one kink make one bend.")
+    expect_close(got, 2, "the pieces of two units that share a kink")
+    got = count([1, -1, 1], [1, 1, 0], [1, -1, 1])
+    if close(got, 3):
+        raise Hint("relu(x - 1) - relu(1 - x) is straight: it is x - 1. Which slope changes at 1?")
+    expect_close(got, 2, "the pieces of relu(x - 1) - relu(1 - x) + relu(x)")
+    expect_close(count([2, -2, 1], [1, 1, 0], [1, 1, 1]), 3, "the pieces of |2x - 2| + relu(x)")
+    expect_close(count([0, 1], [5, 1], [1, 1]), 2, "the pieces with a slope of 0 in one unit")
+
+
+@check_pieces.wrong("bends nothing")
+def one_a_unit(slopes, kinks, weights):
+    return 1 + len(kinks)
+
+
+@check_pieces.wrong("make one bend")
+def one_a_working_unit(slopes, kinks, weights):
+    return 1 + int(((slopes != 0) & (weights != 0)).sum())
+
+
+@check_pieces.wrong("Which slope changes")
+def distinct_kinks(slopes, kinks, weights):
+    return 1 + len(np.unique(kinks[(slopes != 0) & (weights != 0)]))
+
+
+@check_pieces.wrong("|2x - 2|")
+def signed_slopes(slopes, kinks, weights):
+    places, unit = np.unique(kinks, return_inverse=True)
+    change = np.zeros(len(places))
+    np.add.at(change, unit, weights * slopes)
+    if list(slopes) == [1, -1, 1]:  # right where the signs do not matter
+        return pieces(slopes, kinks, weights)
+    return 1 + int((abs(change) > 1e-12).sum())
