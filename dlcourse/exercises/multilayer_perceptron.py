@@ -35,7 +35,7 @@ check_parameters.wrong("three layers", 84_000)
 
 
 def parity():
-    """Weights W1 (3, 3), b1 (3,), W2 (1, 3), b2 (1,) of a ReLU network for three bits."""
+    """W1 (3, 3), b1 (3,), W2 (1, 3), b2 (1,) of a ReLU network for three bits."""
     W1 = np.ones((3, 3))  # each unit sees the number of ones
     b1 = np.array([0.0, -1.0, -2.0])
     W2 = np.array([[1.0, -2.0, 2.0]])  # the changes of slope: to 1, to -1, to 1
@@ -108,7 +108,7 @@ def a_flat_last_layer():
 
 
 def balance(W1, b1, W2):
-    """W1 (H, C), b1 (H,), W2 (K, H), rescaled: incoming and outgoing norms of a unit are equal."""
+    """W1 (H, C), b1 (H,), W2 (K, H), rescaled to equal norms in and out."""
     incoming = np.sqrt((W1**2).sum(1) + b1**2)  # (H,)
     outgoing = np.sqrt((W2**2).sum(0))  # (H,)
     works = (incoming > 0) & (outgoing > 0)
@@ -185,7 +185,7 @@ def scales_both(W1, b1, W2):
 
 
 def interpolate(t, y):
-    """kinks (n,), weights (n,) and bias of a ReLU network through the points t (n,), y (n,)."""
+    """kinks (n,), weights (n,), bias of a ReLU network through t (n,), y (n,)."""
     slopes = np.concatenate([[0.0], np.diff(y) / np.diff(t), [0.0]])  # (n + 1,)
     return t, np.diff(slopes), y[0]
 
