@@ -2,6 +2,7 @@
 
 from dlcourse import mini
 
+import numpy as np
 import pytest
 import torch
 
@@ -65,3 +66,24 @@ def test_a_forward_without_a_tensor_says_so(result, kind, in_a_tuple):
     sentence = f"forward of Careless must return a Tensor or a tuple of Tensors, but got {kind}"
     with pytest.raises(TypeError, match=sentence):
         Careless.apply(mini.ones(2, requires_grad=True))
+
+
+@pytest.mark.parametrize("name", ["conv1d", "conv2d", "conv3d"])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("foreign", "kind"),
+    [(torch.tensor, "torch.Tensor"), (np.array, "numpy.ndarray"), (list, "list")],
+    ids=["torch", "array", "list"],
+)
+def test_a_convolution_names_what_is_not_a_tensor(name, transposed, position, foreign, kind):
+    shape = (1, 1, *[2] * int(name[4]))
+    values = [np.ones(shape).tolist(), np.ones(shape).tolist(), [0.0]]
+    args = [(foreign if i == position else mini.tensor)(v) for i, v in enumerate(values)]
+    name = name.replace("conv", "conv_transpose") if transposed else name
+    label = ("input", "weight", "bias")[position]
+    sentence = (
+        rf"{name}\(\): argument '{label}' \(position {position + 1}\) must be Tensor, not {kind}$"
+    )
+    with pytest.raises(TypeError, match=sentence):
+        getattr(mini.nn.functional, name)(*args)

@@ -75,6 +75,7 @@ def conv_transpose3d(
 
 
 def _conv(n, input, weight, bias, stride, padding, dilation, groups):
+    _check_tensors(f"conv{n}d", input, weight, bias)
     if input.ndim == n + 1:
         args = bias, stride, padding, dilation, groups
         return _conv(n, input.unsqueeze(0), weight, *args).squeeze(0)
@@ -89,6 +90,7 @@ def _conv(n, input, weight, bias, stride, padding, dilation, groups):
 
 
 def _transpose(n, input, weight, bias, stride, padding, output_padding, groups, dilation):
+    _check_tensors(f"conv_transpose{n}d", input, weight, bias)
     if input.ndim == n + 1:
         args = bias, stride, padding, output_padding, groups, dilation
         return _transpose(n, input.unsqueeze(0), weight, *args).squeeze(0)
@@ -157,6 +159,17 @@ def _conv_padding(n, padding, kernel, stride, dilation):
 
 
 # -- errors ----------------------------------------------------------------------------------------
+
+
+def _check_tensors(name, input, weight, bias):
+    """Refuse an array, a list, and a tensor of another library, whose module is then named."""
+    given = {"input": input, "weight": weight} | ({} if bias is None else {"bias": bias})
+    for position, (label, value) in enumerate(given.items(), 1):
+        if not isinstance(value, Tensor):
+            kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+            raise TypeError(
+                f"{name}(): argument '{label}' (position {position}) must be Tensor, not {kind}"
+            )
 
 
 def _check_conv(n, input, weight, bias, geometry):
