@@ -169,6 +169,8 @@ def check_receptive_field(receptive_field):
     got = receptive_field(lenet)
     if close(got, 11):
         raise Hint("After a pooling, neighbours lie two pixels apart: kernels span twice as much.")
+    if close(got, 14):
+        raise Hint("Spans do not add up: neighbouring windows overlap. What does a layer *add*?")
     if close(got, 22):
         raise Hint("A kernel of k adds k - 1 steps, not k: a 1 x 1 kernel sees nothing more.")
     if close(got, 19):
@@ -183,6 +185,11 @@ def check_receptive_field(receptive_field):
 @check_receptive_field.wrong("two pixels apart")
 def forgets_the_jump(layers):
     return 1 + sum(dilation * (k - 1) for k, _, dilation in layers)
+
+
+@check_receptive_field.wrong("do not add up")
+def adds_spans(layers):
+    return sum(dilation * (k - 1) + 1 for k, _, dilation in layers)
 
 
 @check_receptive_field.wrong("k - 1 steps")
@@ -245,6 +252,8 @@ def check_blur_pool(blur_pool):
     mixed = right.sum(1, keepdims=True)
     if close(got, mixed) or close(got, np.repeat(mixed, 2, axis=1)):
         raise Hint("The channels are mixed. Each has its own kernel: `groups` is their number.")
+    if close(got[0, 0, 1, 2], 16 / 9):
+        raise Hint("Nine equal weights are another blur: take the outer product of (1, 2, 1) / 4.")
     expect_close(got, right, "blur_pool of one bright pixel in each of two channels")
     got = blur_pool(mini.ones(1, 1, 6, 6))
     if close(got[0, 0, 0, 0], 0.5625):
@@ -280,6 +289,11 @@ def forgets_the_border(x):
 @check_blur_pool.wrong("channels are mixed")
 def mixes_channels(x):
     return _blur(x, groups=False)
+
+
+@check_blur_pool.wrong("another blur")
+def takes_the_mean(x):
+    return mini.nn.functional.avg_pool2d(mini.nn.functional.pad(x, (1, 1, 1, 1), "reflect"), 3, 2)
 
 
 @check_blur_pool.wrong("darken its border")
@@ -345,7 +359,7 @@ def check_winograd(winograd):
     _Pixel.products = 0
     got = winograd([_Pixel(number) for number in numbers], w)
     expect(
-        isinstance(got, tuple | list) and len(got) == 2,
+        isinstance(got, tuple | list | np.ndarray) and len(got) == 2,
         "Give both sums back: `return y0, y1`.",
     )
     got, products = [_value(y) for y in got], _Pixel.products
