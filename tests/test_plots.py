@@ -550,3 +550,40 @@ def test_descents_puts_a_ball_on_every_point_of_its_path():
 def test_descents_wants_paths_of_one_length():
     with pytest.raises(ValueError, match="'a': 2, 'b': 3"):
         descents(paths={"a": [[0, 0], [1, 1]], "b": [[0, 0], [1, 1], [0, 0]]})
+
+
+# -- a window that moves -----------------------------------------------------------------------
+
+
+def sliding(output, **changes):
+    given = {"name": "slide", "label": "<a> kernel", "stride": 2, "padding": 1} | changes
+    return plots.sliding_window(np.arange(25.0).reshape(5, 5), -np.eye(3), output, **given)
+
+
+def test_a_sliding_window_stands_where_the_convolution_takes_its_pixels():
+    html = sliding(np.arange(100.0, 109).reshape(3, 3))._repr_html_()
+    frames = re.search(r"@keyframes dl-slide-in\{(.*?)\}\}", html)[1]
+    spots = [tuple(map(float, s)) for s in re.findall(r"translate\(([\d.]+)px,([\d.]+)px", frames)]
+    side = float(re.search(r'<rect x="0" y="0" width="(\d+)"', html)[1])
+    wanted = [(2 * side * q, 2 * side * p) for p in range(3) for q in range(3)]
+    assert spots == [*wanted, wanted[-1]]  # and a rest on the last
+    numbers = re.findall(r">(-?\d+)</text>", html)
+    assert numbers[:7] == ["0"] * 7  # the border of zeros
+    assert numbers[8:13] == ["0", "1", "2", "3", "4"]
+    assert numbers[49:58] == [str(n) for n in range(100, 109)]
+    assert numbers[58:] == ["-1", "-0", "-0", "-0", "-1", "-0", "-0", "-0", "-1"]
+
+
+def test_a_sliding_window_moves_by_css_alone_and_only_for_who_wants_motion():
+    html = sliding(np.zeros((3, 3))).html
+    assert "<script" not in html
+    assert 'aria-label="&lt;a&gt; kernel"' in html
+    outside = re.sub(r"@media \(prefers-reduced-motion:no-preference\)\{.*?\}\}", "", html)
+    assert "animation:" in html
+    assert "animation:" not in outside
+    assert repr(sliding(np.zeros((3, 3)))) == "<a> kernel"
+
+
+def test_a_sliding_window_does_not_leave_the_image():
+    with pytest.raises(ValueError, match="3 x 4 windows of 3 x 3 with stride 2 do not fit"):
+        sliding(np.zeros((3, 4)))

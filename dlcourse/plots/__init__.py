@@ -4,8 +4,9 @@
     plots.curves({"mini": losses, "torch": losses})    and the other figures of `figures.py`
     plots.draw_graph(loss, model)                      the computational graph, mini's or torch's
 
-colors.py the palette, style.py the look, figures.py the figures, descent.py one that moves,
-memory.py views in their memory; graph.py, layout.py and svg.py draw graphs, without Matplotlib.
+colors.py the palette, style.py the look, figures.py the figures, descent.py and
+window.py those that move, memory.py views in their memory; graph.py, layout.py and svg.py draw
+graphs, without Matplotlib.
 Nothing here imports mini or torch.
 """
 
@@ -24,6 +25,7 @@ from dlcourse.plots.figures import (
 from dlcourse.plots.graph import GraphDrawing, draw_graph
 from dlcourse.plots.memory import memory_walk
 from dlcourse.plots.style import save_figure, to_svg, use_style
+from dlcourse.plots.window import sliding_window
 
 __all__ = [
     "COLORS",
@@ -40,6 +42,7 @@ __all__ = [
     "loss_surface",
     "memory_walk",
     "save_figure",
+    "sliding_window",
     "to_svg",
     "use_style",
 ]
