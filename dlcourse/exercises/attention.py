@@ -137,7 +137,7 @@ def check_window_mask(window_mask):
     t = np.arange(5)
     distance = t[:, None] - t
     expect(
-        getattr(got, "shape", None) == (5, 5),
+        isinstance(got, mini.Tensor) and got.shape == (5, 5),
         "Return a tensor of mini of shape (T, T): a row a query, a column a key.",
     )
     expect(
@@ -166,6 +166,11 @@ def _distance(T):
 @check_window_mask.wrong("It is inverted")
 def says_what_to_ignore(T, w):
     return ~window_mask(T, w)
+
+
+@check_window_mask.wrong("Return a tensor of mini")
+def makes_an_array(T, w):
+    return window_mask(T, w).numpy()
 
 
 @check_window_mask.wrong("Transposed")
