@@ -158,9 +158,10 @@ def gives_the_columns_first(T, D):
 def hears_the_future(model, x):
     """Does a position of model(x) depend on a later one? x: mini tensor (T, D)."""
     x = mini.tensor(x.numpy(), requires_grad=True)
+    weigh = mini.tensor(np.random.default_rng(0).normal(size=x.shape[1]))  # (D)
     out = model(x)  # (T, D)
     for t in range(len(x)):
-        (heard,) = mini.autograd.grad((out[t] ** 2).sum(), [x], retain_graph=True)
+        (heard,) = mini.autograd.grad(out[t] @ weigh, [x], retain_graph=True)
         if (heard[t + 1 :] != 0).any().item():
             return True
     return False
@@ -189,7 +190,8 @@ def _centres_over_time(x):
 @exercise(
     solution=hears_the_future,
     reasoning="""One gradient for each position: that of a number made of `out[t]` alone, with
-respect to all inputs. What stands behind row t in it must be exactly 0.""",
+respect to all inputs. Random weights make it, for behind a norm sums and squares
+never change. What stands behind row t in the gradient must be exactly 0.""",
     shown="It catches masks that are off by one, and layers that normalise over time.",
 )
 def check_hears_the_future(hears_the_future):
