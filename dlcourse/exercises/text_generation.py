@@ -1,0 +1,360 @@
+"""Exercises of the project text_generation. The form: dlcourse/exercises/__init__.py."""
+
+import math
+
+from dlcourse.exercises import Hint, close, exercise, expect, expect_close
+
+import numpy as np
+
+# ------------------------------------------------------------------------------------ first_merges
+
+
+@exercise(
+    name="first_merges",
+    solution=["an", "ban", "ana"],
+    reasoning="""
+    The pieces are "banana" and " bandana". The pair a, n stands there four times, n, a three times,
+    all others at most twice: the first token is "an". Now the pieces are b an an a and
+    " " b an d an a, and two pairs stand there twice, (b, an) and (an, a). Of two that are equally
+    frequent the one with the smaller numbers is merged, and b is a byte, below 256: "ban". Then
+    (an, a) is left as the only pair that stands there twice: "ana".
+    """,
+    shown="A tie decides the second merge: 'most frequent' alone is not yet an algorithm.",
+)
+def check_first_merges(first_merges):
+    got = [str(token) for token in first_merges]
+    expect(len(got) == 3, "Give the three new tokens as a list of strings, the first one first.")
+    if got[0] == "na":
+        raise Hint("n, a stands there three times. Count a, n in both words.")
+    if got[0] != "an":
+        raise Hint(
+            "Start from single bytes, and merge two neighbours: which pair is the commonest?"
+        )
+    if got[1] == "anan":
+        raise Hint("(an, an) stands there once, in banana. Two other pairs stand there twice.")
+    if got[1] == "ana":
+        raise Hint(
+            "A tie: (an, a) and (b, an) stand there twice. The smaller numbers win; an is 256."
+        )
+    expect(
+        got == ["an", "ban", "ana"],
+        "After each merge write both words down anew, in tokens, and count the neighbours.",
+    )
+
+
+check_first_merges.wrong("stands there three times", ["na", "ana", "ban"])
+check_first_merges.wrong("A tie", ["an", "ana", "ban"])
+check_first_merges.wrong("stands there once", ["an", "anan", "ban"])
+check_first_merges.wrong("merge two neighbours", ["ana", "ban", "d"])
+
+
+# ----------------------------------------------------------------------------------- bits_per_byte
+
+
+def bits_per_byte(losses, text):
+    """The bits a model needs for each byte; losses: -log p of each token.
+
+    The probability of the text is the product over its tokens, so their -log p add up, however the
+    text was cut. A nat is 1 / log 2 bits.
+    """
+    return np.sum(losses) / math.log(2) / len(text.encode("utf-8"))
+
+
+@exercise(
+    solution=bits_per_byte,
+    shown="Nothing in it depends on what a token is: two models with any tokens can be compared.",
+)
+def check_bits_per_byte(bits_per_byte):
+    losses = np.array([1.0, 2.0, 0.5, 3.0])
+    text = "naïveté"  # 7 characters, 9 bytes
+    got = bits_per_byte(losses, text)
+    if close(got, 6.5 / 9):
+        raise Hint("These are nats: one bit is log 2 of them.")
+    if close(got, 6.5 * math.log(2) / 9):
+        raise Hint(
+            "A bit is the smaller unit, so there are more of them than nats: divide by log 2."
+        )
+    if close(got, 6.5 / math.log(2) / 7):
+        raise Hint("ï and é are one character each and two bytes: count `text.encode()`.")
+    if close(got, 6.5 / math.log(2) / 4):
+        raise Hint(
+            "That is bits per token. Another tokenizer makes other tokens of the same bytes."
+        )
+    expect_close(got, 6.5 / math.log(2) / 9, "bits_per_byte([1, 2, 0.5, 3], 'naïveté')")
+
+
+@check_bits_per_byte.wrong("These are nats")
+def stays_with_nats(losses, text):
+    return np.sum(losses) / len(text.encode("utf-8"))
+
+
+@check_bits_per_byte.wrong("the smaller unit")
+def multiplies(losses, text):
+    return np.sum(losses) * math.log(2) / len(text.encode("utf-8"))
+
+
+@check_bits_per_byte.wrong("one character each")
+def counts_characters(losses, text):
+    return np.sum(losses) / math.log(2) / len(text)
+
+
+@check_bits_per_byte.wrong("bits per token")
+def takes_the_mean(losses, text):
+    return np.mean(losses) / math.log(2)
+
+
+# ----------------------------------------------------------------------------------------- nucleus
+
+
+def nucleus(probs, p):
+    """The fewest most probable tokens that reach p, made to add up to 1.
+
+    The token with which p is reached belongs to it: what counts is the sum before it.
+    """
+    order = np.argsort(-probs, kind="stable")
+    before = np.cumsum(probs[order]) - probs[order]
+    kept = np.zeros_like(probs)
+    kept[order] = np.where(before < p, probs[order], 0)
+    return kept / kept.sum()
+
+
+@exercise(
+    solution=nucleus,
+    shown="The nucleus is small where the model is sure and large where it is not.",
+)
+def check_nucleus(nucleus):
+    probs = np.array([0.1, 0.5, 0.05, 0.35])  # not sorted
+    before = probs.copy()
+    got = np.asarray(nucleus(probs, 0.8), float)
+    if close(got, [0, 1, 0, 0]):
+        raise Hint("Half is not yet 0.8: the token with which p is reached belongs to the nucleus.")
+    if close(got, [0, 0.5, 0, 0.35]):
+        raise Hint("The right tokens, but they add up to 0.85: divide by their sum.")
+    if close(got, [0.1, 0.5, 0.05, 0.35] / np.sum(probs)):
+        raise Hint(
+            "All tokens are kept. The least probable ones are to go, in order of probability."
+        )
+    if close(got, [0.1 / 0.95, 0.5 / 0.95, 0, 0.35 / 0.95]):
+        raise Hint("One token too many: without 0.1 the others reach 0.85, and 0.8 was asked for.")
+    expect_close(got, [0, 0.5 / 0.85, 0, 0.35 / 0.85], "nucleus([0.1, 0.5, 0.05, 0.35], 0.8)")
+    expect(np.array_equal(probs, before), "`nucleus` changed its input: work on a copy.")
+    expect_close(nucleus(probs, 1.0), before, "nucleus(probs, 1.0)")
+    expect_close(nucleus(probs, 0.01), [0, 1, 0, 0], "nucleus(probs, 0.01), one token at least,")
+
+
+@check_nucleus.wrong("Half is not yet")
+def leaves_out_the_last(probs, p):
+    order = np.argsort(-probs)
+    kept = np.zeros_like(probs)
+    kept[order] = np.where(np.cumsum(probs[order]) <= p, probs[order], 0)
+    return kept / kept.sum()
+
+
+@check_nucleus.wrong("divide by their sum")
+def does_not_normalise(probs, p):
+    order = np.argsort(-probs)
+    kept = np.zeros_like(probs)
+    kept[order] = np.where(np.cumsum(probs[order]) - probs[order] < p, probs[order], 0)
+    return kept
+
+
+@check_nucleus.wrong("One token too many")
+def takes_one_more(probs, p):
+    order = np.argsort(-probs)
+    count = min(int((np.cumsum(probs[order]) < p).sum()) + 2, len(probs))
+    kept = np.zeros_like(probs)
+    kept[order[:count]] = probs[order[:count]]
+    return kept / kept.sum()
+
+
+@check_nucleus.wrong("All tokens are kept")
+def keeps_all(probs, p):
+    return probs.copy()
+
+
+# ----------------------------------------------------------------------------------- looked_at
+
+
+def looked_at(T):
+    """(with a cache, without): pairs of query and key to write T tokens.
+
+    When the window holds t tokens, the newest of them looks at t. Without a cache all t of them
+    look again, each at itself and those before it: t (t + 1) / 2 pairs.
+    """
+    return T * (T + 1) // 2, T * (T + 1) * (T + 2) // 6
+
+
+@exercise(
+    solution=looked_at,
+    reasoning="""
+    Let the window hold $t = 1, 2, \\dots, T$ tokens, one after another. With a cache the newest
+    token looks at $t$ keys: $\\sum_t t = T(T + 1)/2$ pairs in all. Without, each of the $t$ tokens
+    looks again at itself and at all before it, $t(t + 1)/2$ pairs, and these add up to
+    $T(T + 1)(T + 2)/6$. The ratio is $(T + 2)/3$: the cache saves more the longer the text.
+    """,
+    shown="Without a cache the pairs grow with the cube of the length, with one by the square.",
+)
+def check_looked_at(looked_at):
+    try:
+        with_cache, without = looked_at(4)
+    except (TypeError, ValueError):
+        raise Hint("Return two numbers: with a cache, and without.") from None
+    if close((with_cache, without), (20, 10)):
+        raise Hint("The first number is the one with a cache, the smaller one.")
+    if close((with_cache, without), (10, 30)):
+        raise Hint("That looks at the future, too: the first of t tokens sees itself alone.")
+    if close((with_cache, without), (4, 20)):
+        raise Hint("With a cache the newest token still looks at all keys in it: t, not 1.")
+    if close((with_cache, without), (10, 10)):
+        raise Hint(
+            "Without a cache the older tokens look again, too: t (t + 1) / 2 pairs each time."
+        )
+    expect_close((with_cache, without), (10, 20), "looked_at(4)", "Add up t = 1, 2, 3, 4 on paper.")
+    expect_close(looked_at(100), (5050, 171700), "looked_at(100)")
+
+
+@check_looked_at.wrong("the smaller one")
+def swaps_them(T):
+    return T * (T + 1) * (T + 2) // 6, T * (T + 1) // 2
+
+
+@check_looked_at.wrong("looks at the future")
+def forgets_the_mask(T):
+    return T * (T + 1) // 2, sum(t * t for t in range(1, T + 1))
+
+
+@check_looked_at.wrong("t, not 1")
+def thinks_that_the_cache_saves_all(T):
+    return T, T * (T + 1) * (T + 2) // 6
+
+
+@check_looked_at.wrong("look again, too")
+def counts_the_newest_alone(T):
+    return T * (T + 1) // 2, T * (T + 1) // 2
+
+
+# ------------------------------------------------------------------------------------ longest_copy
+
+
+def longest_copy(written, source):
+    """The longest run of characters of `written` that stands in `source`, too.
+
+    If a run is too long, so is every longer one from the same place, and the next place can do no
+    worse than one character less: so the two ends only ever move to the right.
+    """
+    best, start = "", 0
+    for end in range(1, len(written) + 1):
+        while written[start:end] not in source:
+            start += 1
+        if end - start > len(best):
+            best = written[start:end]
+    return best
+
+
+@exercise(
+    solution=longest_copy,
+    shown="What looks like invention can be tested: how much of it stands in the training text?",
+)
+def check_longest_copy(longest_copy):
+    source = "In the beginning God created the heaven and the earth."
+    got = longest_copy("And God created the day", source)
+    expect(isinstance(got, str), "Return the run itself, a string.")
+    if got == "":
+        raise Hint("Copies do not only stand at the beginning of what was written.")
+    if got.strip() == "God created the" and got != " God created the ":
+        raise Hint(
+            "The blanks around it are in both texts, too: runs are of characters, not words."
+        )
+    expect(got == " God created the ", f"It is ' God created the ', and you return {got!r}.")
+    expect(longest_copy("xyz", "abc") == "", "Without a common character the answer is ''.")
+    expect(
+        longest_copy("heaven the earth", source) == " the earth",
+        "Of 'heaven the earth' the longest run is ' the earth', and it begins in the middle: the "
+        "first run that is found need not be the longest.",
+    )
+
+
+@check_longest_copy.wrong("at the beginning")
+def looks_at_the_beginning(written, source):
+    end = 0
+    while end < len(written) and written[: end + 1] in source:
+        end += 1
+    return written[:end] if end > 1 else ""
+
+
+@check_longest_copy.wrong("not words")
+def counts_words(written, source):
+    words = written.split(" ")
+    runs = [" ".join(words[i:j]) for i in range(len(words)) for j in range(i, len(words) + 1)]
+    return max((run for run in runs if run in source), key=len)
+
+
+@check_longest_copy.wrong("a string")
+def gives_the_length(written, source):
+    return len(longest_copy(written, source))
+
+
+@check_longest_copy.wrong("need not be the longest")
+def takes_the_first(written, source):
+    for length in range(len(written), 0, -1):
+        if written[:length] in source and length > 3:
+            return written[:length]
+    return longest_copy(written, source)
+
+
+# ---------------------------------------------------------------------------------------- penalize
+
+
+def penalize(logits, seen, penalty):
+    """Make tokens that were written already less probable, as CTRL does.
+
+    A positive logit is divided by the penalty, a negative one multiplied: both go down. Each token
+    counts once, however often it was written.
+    """
+    out = np.array(logits, float)
+    for token in set(seen):
+        out[token] = out[token] / penalty if out[token] > 0 else out[token] * penalty
+    return out
+
+
+@exercise(
+    solution=penalize,
+    shown="With a penalty greedy decoding leaves its loops; too large a one makes it avoid 'the'.",
+)
+def check_penalize(penalize):
+    logits = np.array([2.0, -1.0, 0.5, 3.0])
+    before = logits.copy()
+    got = np.asarray(penalize(logits, [1, 3, 3], 2.0), float)
+    if close(got, [2.0, -0.5, 0.5, 1.5]):
+        raise Hint("-1 became -0.5: divided, a negative logit goes up. Multiply it.")
+    if close(got, [2.0, -2.0, 0.5, 0.75]):
+        raise Hint("Token 3 was written twice and punished twice: each counts once.")
+    if close(got, [1.0, -1.0, 0.25, 3.0]):
+        raise Hint("The tokens that were not written went down: it is to be the others.")
+    if close(got, [2.0, -3.0, 0.5, 1.0]):
+        raise Hint("The penalty is a factor, not something to subtract.")
+    expect_close(got, [2.0, -2.0, 0.5, 1.5], "penalize([2, -1, 0.5, 3], [1, 3, 3], 2.0)")
+    expect(np.array_equal(logits, before), "`penalize` changed its input: work on a copy.")
+    expect_close(penalize(logits, [], 2.0), before, "penalize(logits, [], 2.0)")
+
+
+@check_penalize.wrong("goes up")
+def divides_all(logits, seen, penalty):
+    out = np.array(logits, float)
+    out[list(set(seen))] /= penalty
+    return out
+
+
+@check_penalize.wrong("punished twice")
+def punishes_twice(logits, seen, penalty):
+    out = np.array(logits, float)
+    for token in seen:
+        out[token] = out[token] / penalty if out[token] > 0 else out[token] * penalty
+    return out
+
+
+@check_penalize.wrong("not something to subtract")
+def subtracts(logits, seen, penalty):
+    out = np.array(logits, float)
+    out[list(set(seen))] -= penalty
+    return out
