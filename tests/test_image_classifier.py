@@ -117,6 +117,17 @@ def test_whitened_patches_are_uncorrelated():
     torch.testing.assert_close(covariance, torch.eye(12).double(), rtol=0, atol=1e-3)
 
 
+def test_whitening_leaves_the_images_alone_and_takes_them_in_parts():
+    smooth = torch.nn.functional.avg_pool2d(images(300), 3, 1).double()
+    before = smooth.clone()
+    filters = whitening_filters(smooth.to(memory_format=torch.channels_last), size=1, eps=0.0)
+    assert torch.equal(smooth, before)
+    colours = smooth.permute(1, 0, 2, 3).flatten(1)  # (C, N H W): a patch is a pixel
+    values, vectors = torch.linalg.eigh(colours.cov(correction=0))
+    want = (vectors.T / values.sqrt()[:, None]).flip(0)[..., None, None].float()
+    torch.testing.assert_close(filters.abs(), want.abs(), rtol=1e-4, atol=1e-5)
+
+
 def test_the_first_layer_holds_each_filter_and_its_opposite():
     layer = Whiten()
     layer.learn(images())

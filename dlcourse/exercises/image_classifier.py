@@ -202,9 +202,10 @@ def averages_in_pairs(states):
 def calibration_error(sure, right, bins):
     """The mean of |right - sure| over bins of the probability.
 
-    Bin b holds the answers with b/bins < sure <= (b+1)/bins; each bin counts as much as it holds.
+    Bin b holds the answers with b/bins < sure <= (b+1)/bins (0 lies in the first);
+    each bin counts as much as it holds.
     """
-    place = np.minimum(np.ceil(sure * bins) - 1, bins - 1)
+    place = (np.ceil(sure * bins) - 1).clip(0, bins - 1)
     total = 0.0
     for b in range(bins):
         inside = place == b

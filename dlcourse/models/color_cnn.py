@@ -19,11 +19,13 @@ def whitening_filters(images: torch.Tensor, size: int = 2, eps: float = 5e-4) ->
     The eigenvectors of the covariance of all patches, each divided by the root of its eigenvalue:
     the outputs have variance 1 (less where the eigenvalue is near `eps`).  Images (N, C, H, W).
     """
-    patches = images.unfold(2, size, 1).unfold(3, size, 1)  # (N, C, H', W', size, size)
-    rows = patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)  # (N H' W', C size size)
-    rows = rows.double()
-    rows -= rows.mean(dim=0)  # in place: there are millions of rows
-    values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))  # rising; columns of vectors
+    mean, second, count = 0.0, 0.0, 0
+    for part in images.split(250):  # there are millions of patches: a few at a time
+        rows = nn.functional.unfold(part.double(), size).transpose(0, 1).flatten(1)  # (D, N H' W')
+        mean, second = mean + rows.sum(dim=1), second + rows @ rows.T
+        count += rows.shape[1]
+    mean = mean / count
+    values, vectors = torch.linalg.eigh(second / count - mean.outer(mean))  # rising, in columns
     filters = vectors.T / (values + eps).sqrt().unsqueeze(1)
     return filters.flip(0).view(-1, images.shape[1], size, size).float()
 

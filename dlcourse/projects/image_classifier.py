@@ -298,7 +298,7 @@ def probabilities(
     for mirrored, dy, dx in looks:
         moved = padded[:, :, 1 - dy : 1 - dy + H, 1 - dx : 1 - dx + W]
         moved = moved.flip(3) if mirrored else moved
-        logits, _ = predict(model, DataLoader(TensorDataset(moved, labels), 1000), **options)
+        logits, _ = predict(model, DataLoader(TensorDataset(moved, labels), 250), **options)
         total = total + logits.softmax(dim=1)
     return total / len(looks)
 
