@@ -1,4 +1,4 @@
-"""How well a classifier did: accuracy, confusion matrix, and its errors with the images."""
+"""What a classifier is judged by: images held out, accuracy, confusion, and the errors made."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import TensorDataset
+
+
+def hold_out(data: TensorDataset, count: int) -> tuple[TensorDataset, TensorDataset]:
+    """All but the last `count` examples, and the last `count`.
+
+    The last, not any: neighbours in MNIST's files, say, were often written by the same hand.
+    """
+    if not 0 < count < len(data):
+        raise ValueError(f"cannot hold {count} of {len(data)} images out")
+    inputs, labels = data.tensors
+    return (
+        TensorDataset(inputs[:-count], labels[:-count]),
+        TensorDataset(inputs[-count:], labels[-count:]),
+    )
 
 
 def confusion_matrix(

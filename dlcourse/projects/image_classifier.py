@@ -17,7 +17,7 @@ from typing import Any
 from dlcourse import datasets
 from dlcourse.models import ColorCNN, LeNet
 from dlcourse.projects._judging import confusion_matrix as confusion_matrix  # for the notebook, too
-from dlcourse.projects._judging import summary
+from dlcourse.projects._judging import hold_out, summary
 from dlcourse.projects._judging import unpack as unpack
 from dlcourse.projects._options import (
     add_run_options,
@@ -61,17 +61,6 @@ def load(data: str, train: bool) -> TensorDataset:
     if data == "shipped":
         return as_tensors(*datasets.pictograms("train" if train else "test"))
     return as_tensors(*datasets.cifar10(train=train))
-
-
-def hold_out(data: TensorDataset, count: int) -> tuple[TensorDataset, TensorDataset]:
-    """All but the last `count` examples, and the last `count`."""
-    if not 0 < count < len(data):
-        raise ValueError(f"cannot hold {count} of {len(data)} images out")
-    inputs, labels = data.tensors
-    return (
-        TensorDataset(inputs[:-count], labels[:-count]),
-        TensorDataset(inputs[-count:], labels[-count:]),
-    )
 
 
 class RandomFlipShift:
