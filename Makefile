@@ -28,8 +28,11 @@ SHARED = --dist loadfile -n $(JOBS)
 
 # A GPU must not change what a notebook prints.
 test unit nb notebooks lab map: export CUDA_VISIBLE_DEVICES =
-# Threads that wait for others leave the cores to them: two notebooks share two cores.
-test unit nb notebooks lab: export OMP_WAIT_POLICY = PASSIVE
+# JOBS processes share the cores: more threads in each would only wait for each other.
+test unit nb notebooks map: export OMP_NUM_THREADS = 1
+test unit nb notebooks map: export OPENBLAS_NUM_THREADS = 1
+# In JupyterLab there may be as many as there are cores; those that wait leave the cores to others.
+lab: export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -66,7 +69,7 @@ lint: $(VENV)/.all ## check style, notebooks too
 
 unit: $(VENV)/.all ## run the unit tests (the two-second one first), in random order
 	$(BIN)/python -m pytest -q -p no:randomly tests/test_tiny.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(SHARED) --ignore tests/test_book.py --ignore tests/test_site.py tests
+	$(BIN)/python -m pytest -q $(SHARED) --ignore tests/test_book.py --ignore tests/test_site.py tests
 
 nb: $(VENV)/.all ## run every notebook and compare each stored output
 	$(BIN)/python -m pytest -q -p dlcourse.book.compare --nbval $(SHARED) --no-loadscope-reorder $(NB)
@@ -92,7 +95,7 @@ bench: $(VENV)/.all ## measure mini against torch, time and memory, on an idle m
 	$(BIN)/python -m benchmarks.bench
 
 map: $(VENV)/.all ## compare every name of mini with torch's, write the pages about it (minutes)
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m dlcourse.book.torch_map $(MAP)
+	$(BIN)/python -m dlcourse.book.torch_map $(MAP)
 	$(BIN)/python -m dlcourse.book.differences
 
 notebooks: $(VENV)/.all ## run every notebook, store its outputs and normalise it
