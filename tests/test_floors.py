@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "dlcourse"
 
 # From the ground up.  A module may import from its own floor and from those below it.
 FLOORS = (
-    ("mini._errors", "mini._device", "mini._dtype", "mini._grad_mode"),
+    ("mini._errors", "mini._device", "mini._dtype", "mini._grad_mode", "mini._pieces"),
     ("mini._core",),
     ("mini._format",),
     ("mini.ops",),

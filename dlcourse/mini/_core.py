@@ -11,6 +11,7 @@ freed at once, and no reference cycle ever forms.
 import itertools
 import operator
 import weakref
+from sys import getrefcount
 
 from dlcourse.mini import _errors
 from dlcourse.mini._dtype import Size, from_numpy_dtype, get_default_dtype
@@ -612,8 +613,10 @@ def run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulat
         found = quietly(backward_pass, grads, retain_graph, targets)
         if not accumulate:
             return [found.get(t._edge()) for t in inputs]
-        for key, grad in found.items():
-            _accumulate(key[0] if targets is None else targets[key], grad, create_graph)
+        for key in list(found):
+            grad, holders = _take(found, key)
+            leaf = key[0] if targets is None else targets[key]
+            _accumulate(leaf, grad, holders, create_graph)
 
 
 def backward_pass(grads, retain_graph, targets):
@@ -701,11 +704,46 @@ def _leaf_hooks(leaf, grad):
     return grad
 
 
-def _accumulate(leaf, grad, create_graph):
-    """The one place that writes `.grad`: an owned, writeable copy, never another's gradient."""
+def _take(found, key):
+    """Out of `found`: a gradient, and how many hold it, its array and what these are views of."""
+    grad = found.pop(key)
+    array, owner, view = grad._data, grad._data.base, grad._view
+    return grad, (
+        getrefcount(grad),
+        getrefcount(array),
+        owner is not None and getrefcount(owner),
+        view is not None and getrefcount(view.base),
+    )
+
+
+def _view_of_new():
+    base = Tensor(np.zeros((1, 2)))
+    out = Tensor(base._data.T)
+    out._view = View(base, (), 0)
+    return out
+
+
+# How many hold a gradient that nobody else holds.  The numbers differ from Python to Python.
+_UNSHARED = {
+    _take({0: Tensor(np.zeros(1))}, 0)[1],
+    _take({0: Tensor(np.zeros((1, 2)).T)}, 0)[1],
+    _take({0: _view_of_new()}, 0)[1],
+}
+
+
+def _is_whole(array):
+    """Is this all that lies in its memory, in C's order and writeable?"""
+    owner = array if array.base is None else array.base
+    own = isinstance(owner, np.ndarray) and owner.flags.owndata and owner.nbytes == array.nbytes
+    return own and array.flags.carray
+
+
+def _accumulate(leaf, grad, holders, create_graph):
+    """The one place that writes `.grad`: writeable memory of its own, never another's gradient."""
     if leaf._grad is None:
         if grad._grad_fn is None:
-            grad = Tensor(grad._data.copy())
+            ours = holders in _UNSHARED and _is_whole(grad._data)
+            grad = Tensor(grad._data if ours else grad._data.copy())
         leaf._grad = grad
     elif create_graph:
         leaf._grad = leaf._grad + grad

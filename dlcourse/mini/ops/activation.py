@@ -8,6 +8,7 @@ import math
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._grad_mode import grad_mode
+from dlcourse.mini._pieces import pieces
 from dlcourse.mini.ops.choose import where
 from dlcourse.mini.ops.erf import erf_array
 from dlcourse.mini.ops.operation import Op
@@ -253,15 +254,21 @@ class Gelu(Op):
     def forward(ctx, x):
         ctx.save_for_backward(x)
         array = floats(x, "GeluKernelImpl")
-        ctx.share = ctx.share_of(array)
-        return Tensor(array * ctx.share)
+        ctx.share, out = np.empty_like(array), np.empty_like(array)
+        for part, share, product in pieces(array, ctx.share, out):
+            share[...] = ctx.share_of(part)
+            np.multiply(part, share, out=product)
+        return Tensor(out)
 
     @staticmethod
     def backward(ctx, grad_output):
         (x,) = ctx.saved_tensors
         if grad_mode.enabled:  # to be differentiated again
             return grad_output * ctx.slope(x)
-        return Tensor(ctx.scaled_slope(x._data, ctx.share, grad_output._data))
+        out = np.empty_like(x._data)
+        for part, *args in pieces(out, x._data, ctx.share, grad_output._data):
+            part[...] = ctx.scaled_slope(*args)
+        return Tensor(out)
 
     @staticmethod
     def slope(x):

@@ -48,12 +48,13 @@ class NativeLayerNorm(Fused):
     def forward(ctx, x, weight, bias, shape, eps):
         ctx.remember(x, weight, bias, shape, eps)
         rows = as_rows(x._data, shape)
-        normal = rows - row_means(rows)
-        variance = row_dots(normal, normal) / normal.shape[1]
+        ctx.mean = row_means(rows)
+        out = rows - ctx.mean
+        variance = row_dots(out, out) / out.shape[1]
         ctx.inverse = 1 / np.sqrt(variance + eps)
-        normal *= ctx.inverse
-        ctx.normal = normal
-        out = normal.copy() if weight is None else normal * weight._data.reshape(-1)
+        out *= ctx.inverse
+        if weight is not None:
+            out *= weight._data.reshape(-1)
         if bias is not None:
             out += bias._data.reshape(-1)
         return Tensor(out.reshape(x._data.shape))
@@ -61,7 +62,9 @@ class NativeLayerNorm(Fused):
     def fast(self, grad):
         """The gradients of the arguments, as numbers."""
         _, weight, _, shape, _ = self.args
-        needs, normal, grad_x = self.needs_input_grad, self.normal, None
+        needs, grad_x = self.needs_input_grad, None
+        normal = as_rows(self.saved_tensors[0]._data, shape) - self.mean
+        normal *= self.inverse  # made again: to keep it would cost as much memory as x
         g = as_rows(grad, shape)
         grad_weight = np.einsum("ij,ij->j", g, normal).reshape(shape) if needs[1] else None
         grad_bias = column_sums(g).reshape(shape) if needs[2] else None
