@@ -180,11 +180,12 @@ def fit(
         clip_norm: scale the gradient down to this length where it is longer.
         autocast: run the model in this dtype where that is safe, e.g. `torch.bfloat16`.
         device: where to train; by default where the model's parameters are.
-        checkpoint: a file written after every epoch, and when Ctrl-C is pressed: the step under way
-            is finished and saved before KeyboardInterrupt is raised (a second stops at once).  With
-            `resume=True` and the file there, training goes on behind the last saved step exactly
-            as if it had never stopped.  For that, chance must come from the global generators of
-            torch, NumPy and Python or from `train_loader.generator`: their states are in the file.
+        checkpoint: a file written after every epoch, and when Ctrl-C is pressed or the system asks
+            the program to end (SIGTERM): the step under way is finished and saved before
+            KeyboardInterrupt is raised (a second signal stops at once).  With `resume=True` and the
+            file there, training goes on behind the last saved step exactly as if it had never
+            stopped.  For that, chance must come from the global generators of torch, NumPy and
+            Python or from `train_loader.generator`: their states are in the file.
         checkpoint_every: write it after so many steps of an epoch, too.
         settings: plain data kept in the checkpoint; resuming with different ones is refused.
         progress: show a progress bar (tqdm; `TQDM_DISABLE=1` in the environment hides it too).
@@ -210,7 +211,7 @@ def fit(
 
     steps = len(train_loader)
     done = history.epochs * steps + run.done
-    with _progress_bar(done, epochs * steps, progress) as bar, _ctrl_c(checkpoint) as pressed:
+    with _progress_bar(done, epochs * steps, progress) as bar, _signals(checkpoint) as pressed:
         for epoch in range(history.epochs, epochs):
             bar.set_description(f"epoch {epoch + 1}/{epochs}")  # drawn at once
             model.train()
@@ -366,28 +367,31 @@ def _set_chance(chance: Mapping[str, Any], loader: Any) -> None:
 
 
 @contextlib.contextmanager
-def _ctrl_c(checkpoint: str | os.PathLike | None) -> Iterator[list]:
-    """In here Ctrl-C is noted in a list, for the loop to stop at a step's end; a second one stops.
+def _signals(checkpoint: str | os.PathLike | None) -> Iterator[list]:
+    """In here Ctrl-C and SIGTERM are noted in a list, for the loop to stop at a step's end.
 
     An interruption in the middle of `optimizer.step` would leave some weights updated and others
-    not. Without a checkpoint, and in other threads (which get no signals), nothing is changed.
+    not. A second signal stops at once. Without a checkpoint, and in other threads (which get no
+    signals), nothing is changed; nor is it for a signal that is ignored, as Ctrl-C is by a job in
+    the background, or for a SIGTERM that the program handles itself.
     """
-    pressed = []
-    main = threading.current_thread() is threading.main_thread()
-    if checkpoint is None or not main or not callable(signal.getsignal(signal.SIGINT)):
-        yield pressed
-        return
+    pressed, before = [], {}
 
     def note(number, frame):
         if pressed:
             raise KeyboardInterrupt
         pressed.append(number)
 
-    before = signal.signal(signal.SIGINT, note)
+    if checkpoint is not None and threading.current_thread() is threading.main_thread():
+        if callable(signal.getsignal(signal.SIGINT)):
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, note)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            before[signal.SIGTERM] = signal.signal(signal.SIGTERM, note)
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # ------------------------------------------------------------------------------------------ keeping

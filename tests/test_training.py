@@ -385,15 +385,17 @@ def test_an_interruption_keeps_the_last_whole_epoch(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _ctrl_c_is_heard():
+def _signals_are_heard():
     """A job in the background of a script ignores Ctrl-C; these tests press it anyway."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-def interrupted(path, step, epochs=4, presses=1):
-    """A run in which Ctrl-C is pressed during the given step."""
+def interrupted(path, step, epochs=4, presses=1, number=signal.SIGINT):
+    """A run in which Ctrl-C is pressed, or another signal comes, during the given step."""
     model, loader, optimizer, scheduler = make_run(epochs=epochs)
     steps = 0
 
@@ -401,7 +403,7 @@ def interrupted(path, step, epochs=4, presses=1):
         nonlocal steps
         steps += outputs.requires_grad  # not when it is measured
         for _ in range(presses if steps == step else 0):
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
         return nn.functional.cross_entropy(outputs, targets)
 
     valid = DataLoader(make_data(11, seed=9), 4)
@@ -409,13 +411,14 @@ def interrupted(path, step, epochs=4, presses=1):
     fit(model, loader, loss_fn, optimizer, checkpoint=path, **options)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("step", [1, 6, 15, 24])  # the first, the last of an epoch, amid, the last
-def test_ctrl_c_loses_nothing(tmp_path, step):
+def test_a_signal_loses_nothing(tmp_path, step, number):
     path = tmp_path / "run.pt"
-    handler = signal.getsignal(signal.SIGINT)
+    handler = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt, match="stopped after"):
-        interrupted(path, step)
-    assert signal.getsignal(signal.SIGINT) is handler
+        interrupted(path, step, number=number)
+    assert signal.getsignal(number) is handler
     assert len(load_checkpoint(path)["history"]["step_loss"]) == step
     random.random(), np.random.rand(), torch.rand(17)  # whatever happens in between
     resumed, _, history = fitted(path, 4, resume=True)
@@ -428,6 +431,16 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted(tmp_path / "run.pt", 3, presses=2)
     assert not (tmp_path / "run.pt").exists()  # the third step was not waited for
+
+
+def test_a_signal_that_is_not_ours_is_left_alone(tmp_path):
+    """A server may end in its own way; a job in the background ignores Ctrl-C."""
+    heard = []
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    interrupted(tmp_path / "a.pt", 3)
+    interrupted(tmp_path / "b.pt", 3, number=signal.SIGTERM)
+    assert heard == [signal.SIGTERM]
 
 
 def test_a_checkpoint_within_an_epoch_serves_after_a_crash(tmp_path):
