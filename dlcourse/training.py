@@ -180,12 +180,11 @@ def fit(
         clip_norm: scale the gradient down to this length where it is longer.
         autocast: run the model in this dtype where that is safe, e.g. `torch.bfloat16`.
         device: where to train; by default where the model's parameters are.
-        checkpoint: a file written after every epoch, and when Ctrl-C is pressed or the system asks
-            the program to end (SIGTERM): the step under way is finished and saved before
-            KeyboardInterrupt is raised (a second signal stops at once).  With `resume=True` and the
-            file there, training goes on behind the last saved step exactly as if it had never
-            stopped.  For that, chance must come from the global generators of torch, NumPy and
-            Python or from `train_loader.generator`: their states are in the file.
+        checkpoint: a file written after every epoch, and when Ctrl-C is pressed: the step under way
+            is finished and saved before KeyboardInterrupt is raised (a second stops at once).  With
+            `resume=True` and the file there, training goes on behind the last saved step exactly
+            as if it had never stopped.  For that, chance must come from the global generators of
+            torch, NumPy and Python or from `train_loader.generator`: their states are in the file.
         checkpoint_every: write it after so many steps of an epoch, too.
         settings: plain data kept in the checkpoint; resuming with different ones is refused.
         progress: show a progress bar (tqdm; `TQDM_DISABLE=1` in the environment hides it too).
@@ -211,7 +210,7 @@ def fit(
 
     steps = len(train_loader)
     done = history.epochs * steps + run.done
-    with _progress_bar(done, epochs * steps, progress) as bar, _signals(checkpoint) as pressed:
+    with _progress_bar(done, epochs * steps, progress) as bar, _ctrl_c(checkpoint) as pressed:
         for epoch in range(history.epochs, epochs):
             bar.set_description(f"epoch {epoch + 1}/{epochs}")  # drawn at once
             model.train()
@@ -367,8 +366,8 @@ def _set_chance(chance: Mapping[str, Any], loader: Any) -> None:
 
 
 @contextlib.contextmanager
-def _signals(checkpoint: str | os.PathLike | None) -> Iterator[list]:
-    """In here Ctrl-C and SIGTERM are noted in a list, for the loop to stop at a step's end.
+def _ctrl_c(checkpoint: str | os.PathLike | None) -> Iterator[list]:
+    """In here Ctrl-C, and SIGTERM as well, are noted in a list: the loop stops at a step's end.
 
     An interruption in the middle of `optimizer.step` would leave some weights updated and others
     not. A second signal stops at once. Without a checkpoint, and in other threads (which get no
