@@ -32,7 +32,6 @@ def quick(monkeypatch, tmp_path):
     for name, recipe in project.RECIPES.items():
         tiny = project.replace(recipe, hidden=8, embedding=4, epochs=3, batch_size=4)
         monkeypatch.setitem(project.RECIPES, name, tiny)
-    monkeypatch.setattr(project, "DRAWN", 20)
     monkeypatch.setattr(project, "CONDITION_EPOCHS", 3)
     monkeypatch.setattr(project, "ORDERS", (1, 2))
     monkeypatch.chdir(tmp_path)
@@ -232,10 +231,25 @@ def test_edit_distances_are_those_of_the_definition():
         assert project.edit_distances(word, words).tolist() == wanted
 
 
-def test_novelty_counts_and_compares_rates():
-    found = project.novelty(["a", "a", "b", "x"], train=["a", "c"], held_out=["b"])
-    assert found == {"train": 0.5, "held out": 0.25, "new": 0.25, "different": 0.75, "ratio": 1.0}
-    assert project.novelty(["a"], ["a"], ["b"])["ratio"] == math.inf
+def test_novelty_is_what_drawing_would_find():
+    model = biased()
+    short = ["".join(letters) for letters in itertools.product("abcde", repeat=2)]
+    train, held_out = short[:15], short[15:]
+    found = project.novelty(model, train, held_out)
+    drawn = project.sample(model, 20_000, generator=torch.Generator().manual_seed(0))
+    for kind, names in (("train", train), ("held out", held_out)):
+        share = sum(name in names for name in drawn) / len(drawn)
+        assert found[kind] == pytest.approx(share, abs=4 * math.sqrt(share / 20_000))
+    assert found["train"] + found["held out"] + found["new"] == pytest.approx(1)
+    rates = found["train"] / 15, found["held out"] / 10
+    assert found["ratio"] == pytest.approx(rates[0] / rates[1])
+
+
+def test_a_copying_machine_has_no_finite_ratio():
+    copier = NGram(project.sequences(["anna"]), 27, order=6, discount=1e-300)
+    found = project.novelty(copier, ["anna"], ["z" * 15])
+    assert found["train"] == pytest.approx(1)
+    assert found["ratio"] == math.inf
 
 
 # ------------------------------------------------------------------------------ the program
@@ -310,12 +324,49 @@ def test_the_comparison_holds_every_model_and_can_be_resumed(quick, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(project, "train", interrupting)
         assert run("--compare", "2", "--out", "a.json") == 130
+    assert run("--compare", "2", "--out", "a.json") == 1  # asks for --resume or --restart
     assert run("--compare", "2", "--epochs", "1", "--out", "a.json", "--resume") == 1
     assert run("--compare", "2", "--out", "a.json", "--resume") == 0
     record = without_time(quick / "a.json")
     assert record == without_time(quick / "straight.json")
     assert {name: len(runs) for name, runs in record["runs"].items()} == dict.fromkeys(NETS, 2)
     assert list(record["counted"]) == ["uniform", *(f"{n}-gram" for n in project.ORDERS)]
+
+
+def test_a_comparison_goes_on_in_the_middle_of_a_training(quick, monkeypatch):
+    assert run("--compare", "1", "--out", "straight.json") == 0
+    epochs, evaluate = 0, training.evaluate
+
+    def interrupting(*arguments, **options):
+        nonlocal epochs
+        epochs += 1
+        if epochs == 5:  # the second epoch of the second model
+            raise KeyboardInterrupt
+        return evaluate(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate", interrupting)
+        assert run("--compare", "1", "--out", "a.json") == 130
+    assert (quick / "a.checkpoint.pt").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate", interrupting)
+        assert run("--compare", "1", "--out", "a.json", "--resume") == 0
+    assert epochs == 1 + 3 * len(NETS)  # the epoch that was interrupted is the only one run twice
+    assert without_time(quick / "a.json") == without_time(quick / "straight.json")
+    assert not (quick / "a.checkpoint.pt").exists()
+
+
+def test_a_comparison_restarted_goes_on_from_nothing(quick):
+    for name in ("a.json", "a.checkpoint.pt"):
+        (quick / name).write_text("of an earlier run")
+    assert run("--compare", "1", "--out", "a.json", "--restart") == 0
+    assert (quick / "a.model.pt").exists()
+
+
+@pytest.mark.parametrize("option", [["--model", "gru"], ["--condition"], ["--seed", "3"]])
+def test_a_comparison_ignores_no_option(quick, option, capsys):
+    assert run("--compare", "1", *option) == 1
+    assert "it goes without --model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"hours of work", None])

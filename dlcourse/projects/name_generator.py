@@ -8,6 +8,7 @@ sampling, and the comparison of all models.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -109,7 +110,7 @@ class Recipe:
     layers: int = 2  # of transformer
     heads: int = 4  # of transformer
     dropout: float = 0.2
-    epochs: int = 20
+    epochs: int = 60
     batch_size: int = 128
     lr: float = 0.005  # the largest; it rises for a tenth of the steps, then falls to nothing
     weight_decay: float = 0.01
@@ -313,23 +314,17 @@ def edit_distances(name: str, others: Sequence[str]) -> np.ndarray:
     return row[np.arange(len(others)), [len(other) for other in others]]
 
 
-def novelty(samples: Sequence[str], train: Sequence[str], held_out: Sequence[str]) -> dict:
-    """Which share of the samples are names of the training set, unseen real names, or neither.
+def novelty(model: nn.Module, train: Sequence[str], held_out: Sequence[str]) -> dict[str, float]:
+    """Which share of what a model draws is in the training set, is a real name unseen, or is new.
 
+    Nothing is drawn for it: the share of a list is the sum of the probabilities of its names.
     `ratio`: how much more often a name is drawn for having been in the training set.  1 says that
     the model knows names of the training set no better than others; a copying machine has infinity.
     """
-    known, unseen = set(train), set(held_out)
-    hits = sum(name in known for name in samples) / len(samples)
-    finds = sum(name in unseen for name in samples) / len(samples)
-    rate = (hits / len(known)) / (finds / len(unseen)) if finds else math.inf
-    return {
-        "train": hits,
-        "held out": finds,
-        "new": 1 - hits - finds,
-        "different": len(set(samples)) / len(samples),
-        "ratio": rate,
-    }
+    known, unseen = (name_costs(model, names).neg().exp() for names in (train, held_out))
+    hits, finds = known.sum().item(), unseen.sum().item()
+    ratio = (known.mean() / unseen.mean()).item()
+    return {"train": hits, "held out": finds, "new": 1 - hits - finds, "ratio": ratio}
 
 
 # ----------------------------------------------------------------------------------- counted models
@@ -357,8 +352,7 @@ def uniform(names: Sequence[str]) -> dict[str, float]:
 # -------------------------------------------------------------------------------------- the program
 
 SPLITS = ("train", "valid", "test")
-CONDITION_EPOCHS = 25  # two kinds of names take longer to learn than one
-DRAWN = 1000  # names that are drawn to see how many are new
+CONDITION_EPOCHS = 25  # with --condition, unless --epochs says another number
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -371,8 +365,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="shipped")  # fmt: skip
     add("--names", "which of them (default: given)", default="given",
         choices=["given", "female", "male", "surnames"])  # fmt: skip
-    add("--model", "what to train (default: transformer)", choices=list(RECIPES),
-        default="transformer")  # fmt: skip
+    add("--model", "what to train (default: transformer)", choices=list(RECIPES))
     add("--condition", "tell the model whether a name is from women's or men's list; then "
         "`sample` can ask for either", action="store_true")  # fmt: skip
     add("--epochs", "passes over the data (default: the recipe's)", type=positive)
@@ -390,16 +383,17 @@ def main(args: argparse.Namespace) -> int:
 def _train_once(args: argparse.Namespace) -> int:
     if args.condition and args.names != "given":
         raise ValueError("--condition tells women's names from men's: it goes with --names given")
-    recipe = RECIPES[args.model]
+    name = args.model or "transformer"
+    recipe = RECIPES[name]
     usual = CONDITION_EPOCHS if args.condition else recipe.epochs
     recipe = replace(recipe, epochs=args.epochs or usual)
     kind = "conditional" if args.condition else args.names
-    out = writable(args.out or Path("runs") / f"name_generator_{kind}_{args.model}.json")
+    out = writable(args.out or Path("runs") / f"name_generator_{kind}_{name}.json")
     checkpoint = out.with_suffix(".checkpoint.pt")
     decide_about(checkpoint, args)
     device = find_device(args.device)
     run = {"device": device, "autocast": find_precision(args.precision, device)}
-    data, valid, _ = (load(args.names, split, args.condition) for split in SPLITS)
+    data, valid = (load(args.names, split, args.condition) for split in ("train", "valid"))
     seed_everything(args.seed)
     model = build(recipe)
     print(f"{len(data)} names, {parameters(model)} parameters, {recipe.epochs} epochs, {device}")
@@ -407,10 +401,11 @@ def _train_once(args: argparse.Namespace) -> int:
     saving = {"checkpoint": checkpoint, "resume": args.resume, "settings": settings}
     try:
         history = train(model, recipe, data, seed=args.seed, valid=valid, **run, **saving)
+        judged = _judged(model.cpu(), history, args)
     except KeyboardInterrupt:
         return interrupted(checkpoint)
-    record = {**circumstances(device), "seed": args.seed, "recipe": asdict(recipe), "names": kind}
-    record |= _judged(model.cpu(), history, args)
+    seen = {"seed": args.seed, "recipe": asdict(recipe), "names": kind}
+    record = circumstances(device) | seen | judged
     save_checkpoint(out.with_suffix(".model.pt"), model=model, recipe=asdict(recipe), names=kind)
     write_record(out, record)
     checkpoint.unlink()
@@ -434,16 +429,15 @@ def _judged(model: nn.Module, history: History, args: argparse.Namespace) -> dic
     }
     if args.condition:
         return found | {"conditional": {split: _measure_both(model, split) for split in SPLITS}}
-    return found | _measures(model, args.names, args.seed)
+    return found | _measures(model, args.names)
 
 
-def _measures(model: nn.Module, group: str, seed: int) -> dict[str, Any]:
+def _measures(model: nn.Module, group: str) -> dict[str, Any]:
     lists = {split: datasets.names(group, split) for split in SPLITS}
-    drawn = sample(model, DRAWN, generator=torch.Generator().manual_seed(seed))
     held_out = lists["valid"] + lists["test"]
     return {
         "measures": {split: _few_digits(measure(model, names)) for split, names in lists.items()},
-        "novelty": _few_digits(novelty(drawn, lists["train"], held_out)),
+        "novelty": _few_digits(novelty(model, lists["train"], held_out)),
     }
 
 
@@ -455,14 +449,19 @@ def _measure_both(model: nn.Module, split: str) -> dict[str, float]:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    """Each model with each seed; the record is written after every run, so it can be resumed."""
+    """Each model with each seed.  The record is written after every run, and the run under way has
+    a checkpoint: an interrupted comparison goes on where it stopped."""
+    if args.condition or args.model or args.seed:
+        raise ValueError(
+            "--compare trains every model with the seeds 0, 1, ...: it goes without --model, "
+            "--condition and --seed"
+        )
     out = writable(args.out or Path("runs") / f"name_generator_{args.names}.json")
     decide_about(out, args)
-    if args.condition:
-        raise ValueError("--compare has no --condition: it compares models of all names")
+    checkpoint = out.with_suffix(".checkpoint.pt")
+    if not args.resume:
+        checkpoint.unlink(missing_ok=True)
     device = find_device(args.device)
-    run = {"device": device, "autocast": find_precision(args.precision, device)}
-    data, valid = (load(args.names, split) for split in ("train", "valid"))
     recipes = {
         name: replace(recipe, epochs=args.epochs or recipe.epochs)
         for name, recipe in RECIPES.items()
@@ -473,31 +472,44 @@ def _compare(args: argparse.Namespace) -> int:
     runs = {name: [] for name in recipes} | before.get("runs", {})
     try:
         record["counted"] = before.get("counted") or _count_all(args.names)
-        for seed in range(args.compare):
-            for name, recipe in recipes.items():
-                if len(runs[name]) > seed:
-                    continue
-                seed_everything(seed)
-                model = build(recipe)
-                history = train(model, recipe, data, seed=seed, valid=valid, **run)
-                found = {
-                    "parameters": parameters(model),
-                    "minutes": round(history.seconds[-1] / 60, 2),
-                    "train_loss": _rounded(history.train_loss),
-                    "valid_loss": _rounded(history.valid["loss"]),
-                    **_measures(model.cpu(), args.names, seed),
-                }
-                if (name, seed) == ("transformer", 0):  # the page draws from it
-                    file = out.with_suffix(".model.pt")
-                    save_checkpoint(file, model=model, recipe=asdict(recipe), names=args.names)
-                runs[name].append(found)
-                write_record(out, record | {"runs": runs})
-                costs_of = [f"{found['measures'][split]['name']:7.3f}" for split in SPLITS]
-                print(f"seed {seed}  {name:12}", *costs_of)
-        write_record(out, record | {"runs": runs})  # counted, at least, where all was done
+        write_record(out, record | {"runs": runs})
+        for seed, (name, recipe) in itertools.product(range(args.compare), recipes.items()):
+            if len(runs[name]) > seed:
+                continue
+            model, found = _one_of_many(recipe, seed, checkpoint, device, args)
+            if (name, seed) == ("transformer", 0):  # the page draws from it
+                file = out.with_suffix(".model.pt")
+                save_checkpoint(file, model=model, recipe=asdict(recipe), names=args.names)
+            runs[name].append(found)
+            write_record(out, record | {"runs": runs})
+            checkpoint.unlink()
+            costs_of = [f"{found['measures'][split]['name']:7.3f}" for split in SPLITS]
+            print(f"seed {seed}  {name:12}", *costs_of)
     except KeyboardInterrupt:
         return interrupted(out)
     return 0
+
+
+def _one_of_many(
+    recipe: Recipe, seed: int, checkpoint: Path, device: str, args: argparse.Namespace
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Train and judge one model of a comparison, from its checkpoint on if there is one."""
+    data, valid = (load(args.names, split) for split in ("train", "valid"))
+    seed_everything(seed)
+    model = build(recipe)
+    settings = {**asdict(recipe), "names": args.names, "seed": seed}
+    # A checkpoint of another run is one whose result is in the record: it was not yet deleted.
+    own = checkpoint.exists() and load_checkpoint(checkpoint).get("settings") == settings
+    saving = {"checkpoint": checkpoint, "resume": own, "settings": settings}
+    run = {"device": device, "autocast": find_precision(args.precision, device)}
+    history = train(model, recipe, data, seed=seed, valid=valid, **run, **saving)
+    return model.cpu(), {
+        "parameters": parameters(model),
+        "minutes": round(history.seconds[-1] / 60, 2),
+        "train_loss": _rounded(history.train_loss),
+        "valid_loss": _rounded(history.valid["loss"]),
+        **_measures(model, args.names),
+    }
 
 
 def _same_comparison(out: Path, record: dict[str, Any]) -> dict[str, Any]:
@@ -517,7 +529,7 @@ def _count_all(group: str) -> dict[str, Any]:
     for order in ORDERS:
         model = count_ngrams(lists["train"], order, lists["valid"])
         about = {"parameters": parameters(model), "discount": model.discount}
-        found[f"{order}-gram"] = about | _measures(model, group, seed=0)
+        found[f"{order}-gram"] = about | _measures(model, group)
     return found
 
 
