@@ -15,7 +15,7 @@ import numpy as np
     reasoning="""
     Five symbols are predicted, the four letters and the end, each with the probability 1/27:
     $-\\ln p = 5 \\ln 27 \\approx 16.48$. Without the end the numbers $p$ would not be probabilities
-    of names: those of all names of four letters alone would add up to 1 already.
+    of names: those of three letters and of four together would already add up to more than 1.
     """,
     shown="The end of a name has to be predicted, too, and has its price.",
 )
