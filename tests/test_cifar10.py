@@ -1,19 +1,17 @@
 """CIFAR-10 through torchvision, from a mirror on the loopback interface with a small set in it."""
 
-import gc
 import hashlib
-import http.server
 import io
 import os
 import pickle
 import tarfile
-import threading
 from pathlib import Path
 
 from dlcourse import datasets
 
 import numpy as np
 import pytest
+from hosts import Host
 
 dataset = pytest.importorskip("torchvision.datasets").CIFAR10
 
@@ -21,12 +19,15 @@ dataset = pytest.importorskip("torchvision.datasets").CIFAR10
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-class Mirror:
+ARCHIVE = "cifar.tar.gz"
+
+
+class Mirror(Host):
     """Five training batches of two images and a test batch of three, packed as the real ones."""
 
     def __init__(self):
         rng = np.random.default_rng(0)
-        self.batches, self.served = {}, []
+        self.batches = {}
         for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
             count = 3 if name == "test_batch" else 2
             self.batches[name] = {
@@ -35,41 +36,17 @@ class Mirror:
             }
         self.files = {name: pickle.dumps(batch) for name, batch in self.batches.items()}
         self.files["batches.meta"] = pickle.dumps({"label_names": list(datasets.CIFAR10_CLASSES)})
-        self.archive = self.pack(self.files)
-        mirror = self
+        super().__init__({ARCHIVE: pack(self.files)})
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                mirror.served += [self.command]
-                self.send_response(200)
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(mirror.archive)
 
-            do_HEAD = do_GET
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/cifar.tar.gz"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    @staticmethod
-    def pack(files: dict[str, bytes]) -> bytes:
-        out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode="w:gz") as archive:
-            for name, content in files.items():
-                entry = tarfile.TarInfo(f"{dataset.base_folder}/{name}")
-                entry.size = len(content)
-                archive.addfile(entry, io.BytesIO(content))
-        return out.getvalue()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+def pack(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"{dataset.base_folder}/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
 
 
 def md5(content: bytes) -> str:
@@ -78,17 +55,15 @@ def md5(content: bytes) -> str:
 
 @pytest.fixture
 def mirror(monkeypatch):
-    mirror = Mirror()
-    sums = [[name, md5(content)] for name, content in mirror.files.items()]
-    monkeypatch.setattr(dataset, "url", mirror.url)
-    monkeypatch.setattr(dataset, "tgz_md5", md5(mirror.archive))
-    monkeypatch.setattr(dataset, "train_list", sums[:5])
-    monkeypatch.setattr(dataset, "test_list", sums[5:6])
-    monkeypatch.setattr(dataset, "meta", {**dataset.meta, "md5": sums[6][1]})
-    monkeypatch.setenv("no_proxy", "*")
-    yield mirror
-    mirror.stop()
-    gc.collect()
+    with Mirror() as mirror:
+        sums = [[name, md5(content)] for name, content in mirror.files.items()]
+        monkeypatch.setattr(dataset, "url", mirror.url + ARCHIVE)
+        monkeypatch.setattr(dataset, "tgz_md5", md5(mirror.archives[ARCHIVE]))
+        monkeypatch.setattr(dataset, "train_list", sums[:5])
+        monkeypatch.setattr(dataset, "test_list", sums[5:6])
+        monkeypatch.setattr(dataset, "meta", {**dataset.meta, "md5": sums[6][1]})
+        monkeypatch.setenv("no_proxy", "*")
+        yield mirror
 
 
 def assert_arrives(root: Path, mirror: Mirror) -> None:
@@ -129,7 +104,7 @@ def test_a_damaged_batch_is_named_and_fetched_again(damage, mirror, tmp_path):
 
 
 def test_a_wrong_archive_leaves_nothing(mirror, tmp_path):
-    mirror.archive = mirror.archive[:-100]
+    mirror.archives[ARCHIVE] = mirror.archives[ARCHIVE][:-100]
     with pytest.raises(datasets.DataError, match=r"the download into .* failed") as caught:
         datasets.cifar10(tmp_path)
     assert "\n" not in str(caught.value)

@@ -5,10 +5,8 @@ No network: hosts, good and bad, are servers on the loopback interface.
 
 import bz2
 import errno
-import gc
 import gzip
 import hashlib
-import http.server
 import importlib.util
 import io
 import itertools
@@ -19,7 +17,6 @@ import socket
 import string
 import struct
 import sys
-import threading
 import types
 import zlib
 from pathlib import Path
@@ -29,6 +26,7 @@ from dlcourse.datasets import embedded, full, handwriting
 
 import numpy as np
 import pytest
+from hosts import Host
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -351,8 +349,8 @@ def idx(array: np.ndarray) -> bytes:
     return struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape) + array.tobytes()
 
 
-class Host:
-    """A mirror on the loopback interface with a small MNIST of its own."""
+class Mirror(Host):
+    """A small MNIST of its own: `arrays`, the `files` they make, packed in `archives`."""
 
     def __init__(self):
         rng = np.random.default_rng(0)
@@ -363,49 +361,20 @@ class Host:
             self.arrays[part] = images, labels
             self.files[f"{part}-images-idx3-ubyte"] = idx(images)
             self.files[f"{part}-labels-idx1-ubyte"] = idx(labels)
-        self.archives = {f"{n}.gz": gzip.compress(b, mtime=0) for n, b in self.files.items()}
-        self.served = []
-        host = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                name = self.path.rpartition("/")[2]
-                host.served.append(name)
-                content = host.archives.get(name)
-                self.send_response(404 if content is None else 200)
-                self.end_headers()
-                if content is not None and self.command == "GET":
-                    self.wfile.write(content)
-
-            do_HEAD = do_GET
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        super().__init__({f"{n}.gz": gzip.compress(b, mtime=0) for n, b in self.files.items()})
 
 
 @pytest.fixture
 def host(monkeypatch):
     mnist = pytest.importorskip("torchvision.datasets").MNIST
-    host = Host()
-    md5 = [(name, hashlib.md5(content).hexdigest()) for name, content in host.archives.items()]
-    sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in host.files.items()}
-    monkeypatch.setattr(mnist, "mirrors", [host.url])
-    monkeypatch.setattr(mnist, "resources", md5)
-    monkeypatch.setattr(full, "MNIST_SHA256", sha256)
-    monkeypatch.setenv("no_proxy", "*")
-    yield host
-    host.stop()
-    gc.collect()  # see pytestmark: not in a test of another file
+    with Mirror() as host:
+        md5 = [(name, hashlib.md5(content).hexdigest()) for name, content in host.archives.items()]
+        sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in host.files.items()}
+        monkeypatch.setattr(mnist, "mirrors", [host.url])
+        monkeypatch.setattr(mnist, "resources", md5)
+        monkeypatch.setattr(full, "MNIST_SHA256", sha256)
+        monkeypatch.setenv("no_proxy", "*")
+        yield host
 
 
 def files_below(folder: Path) -> list[str]:
@@ -426,7 +395,7 @@ def assert_falls_back(root: Path, reason: str, **kwargs) -> None:
         datasets.mnist(root, train=False, fallback=False, **kwargs)
 
 
-def assert_arrives(root: Path, host: Host) -> None:
+def assert_arrives(root: Path, host: Mirror) -> None:
     for train, part in ((True, "train"), (False, "t10k")):
         images, labels = datasets.mnist(root, train=train, fallback=False)
         assert images.dtype == np.uint8
