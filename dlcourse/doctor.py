@@ -250,7 +250,7 @@ def check_kernel():
 def check_data():
     try:
         from dlcourse import datasets
-        from dlcourse.datasets.full import _missing_or_damaged
+        from dlcourse.datasets.full import _mnist_files
     except Exception as error:  # NumPy is missing, or broken in one of its many ways
         says = f"cannot be looked at: {str(error).strip().splitlines()[0]}"
         return [Finding("shipped digits", False, says, "See above: NumPy comes first.")]
@@ -260,7 +260,7 @@ def check_data():
     except datasets.DataError as error:
         findings = [Finding("shipped digits", False, str(error))]
     folder = datasets.cache_folder()
-    unfit = _missing_or_damaged(folder)
+    unfit = _mnist_files().unfit(folder)
     if not unfit:
         return [*findings, Finding("full MNIST", True, str(folder))]
     if not (folder / "MNIST").exists():

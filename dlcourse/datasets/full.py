@@ -10,8 +10,11 @@ import os
 import socket
 import tempfile
 import warnings
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dlcourse.datasets.embedded import DataError, digits
 
@@ -66,11 +69,10 @@ def mnist(
     Raises:
         DataError: with `fallback=False`, when the full set cannot be had.
     """
-    if root in ("train", "test") or not isinstance(train, bool | np.bool_):
-        got = f"root={root!r}, train={train!r}"
-        raise TypeError(f"the test set is mnist(train=False), and root is a folder; got {got}")
+    root = _meant("mnist", root, train)
     try:
-        return _full_mnist(Path(root).expanduser() if root else cache_folder(), train, download)
+        dataset = _had("MNIST", lambda dataset: _mnist_files(), root, train, download)
+        return dataset.data.numpy(), dataset.targets.numpy()
     except DataError as error:
         if not fallback:
             raise
@@ -82,33 +84,6 @@ def mnist(
             stacklevel=2,
         )
         return images, labels
-
-
-def _full_mnist(root: Path, train: bool, download: bool) -> tuple[np.ndarray, np.ndarray]:
-    with _told_as_data_error("torchvision cannot be imported", root):
-        from torchvision.datasets import MNIST
-
-    with _told_as_data_error(f"{root} cannot be read", root):
-        unfit = _missing_or_damaged(root)
-    if unfit and not download:
-        raise DataError(f"in {_raw(root)} {unfit}, and download is off")
-    if unfit:
-        with _told_as_data_error(f"the download into {root} failed", root), _timeout(TIMEOUT):
-            _download_mnist(MNIST, root)
-    with _told_as_data_error(f"{root} cannot be read", root):
-        dataset = MNIST(root, train=train)
-    return dataset.data.numpy(), dataset.targets.numpy()
-
-
-def _download_mnist(dataset: type, root: Path) -> None:
-    root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as scratch:
-        dataset(scratch, download=True)
-        if unfit := _missing_or_damaged(Path(scratch)):
-            raise DataError(f"what came was not MNIST, {unfit}")
-        _raw(root).mkdir(parents=True, exist_ok=True)
-        for name in MNIST_SHA256:
-            os.replace(_raw(Path(scratch)) / name, _raw(root) / name)
 
 
 def cifar10(
@@ -132,64 +107,85 @@ def cifar10(
     Raises:
         DataError: the set cannot be had; the message says why.
     """
-    if root in ("train", "test") or not isinstance(train, bool | np.bool_):
-        got = f"root={root!r}, train={train!r}"
-        raise TypeError(f"the test set is cifar10(train=False), and root is a folder; got {got}")
-    root = Path(root).expanduser() if root else cache_folder()
-    with _told_as_data_error("torchvision cannot be imported", root):
-        from torchvision.datasets import CIFAR10
-    with _told_as_data_error(f"{root} cannot be read", root):
-        unfit = _cifar10_is_unfit(CIFAR10, root)
-    if unfit and not download:
-        raise DataError(f"in {root / CIFAR10.base_folder} {unfit}, and download is off")
-    if unfit:
-        with _told_as_data_error(f"the download into {root} failed", root), _timeout(TIMEOUT):
-            _download_cifar10(CIFAR10, root)
-    with _told_as_data_error(f"{root} cannot be read", root):
-        dataset = CIFAR10(root, train=train)
+    dataset = _had("CIFAR10", _cifar10_files, _meant("cifar10", root, train), train, download)
     return dataset.data, np.array(dataset.targets, np.int64)
 
 
-def _cifar10_is_unfit(dataset: type, root: Path) -> str:
-    """As `_missing_or_damaged`, by torchvision's own checksums."""
-    problems = []
-    named = [*dataset.train_list, *dataset.test_list]
-    named.append([dataset.meta["filename"], dataset.meta["md5"]])
-    for name, md5 in named:
-        path = root / dataset.base_folder / name
-        if not path.exists():
-            problems.append(f"{name} is missing")
-        elif hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != md5:
-            problems.append(f"{name} is damaged")
-    return ", ".join(problems)
+def _meant(function: str, root: str | os.PathLike | None, train: bool) -> Path:
+    """The root; raises TypeError for a split, which the embedded sets take in its place."""
+    if root in ("train", "test") or not isinstance(train, bool | np.bool_):
+        got = f"root={root!r}, train={train!r}"
+        raise TypeError(f"the test set is {function}(train=False), and root is a folder; got {got}")
+    return Path(root).expanduser() if root else cache_folder()
 
 
-def _download_cifar10(dataset: type, root: Path) -> None:
+# ------------------------------------------------------------------------------ through torchvision
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The files of a data set: their folder below a root, and the checksum of each."""
+
+    folder: str
+    sums: Mapping[str, str]
+    algorithm: str
+
+    def unfit(self, root: Path) -> str:
+        """What is wrong below root, e.g. "t10k-labels-idx1-ubyte is missing"; "" for nothing."""
+        problems = []
+        for name, wanted in self.sums.items():
+            path = root / self.folder / name
+            if not path.exists():
+                problems.append(f"{name} is missing")
+            elif _sum(path, self.algorithm) != wanted:
+                problems.append(f"{name} is damaged")
+        return ", ".join(problems)
+
+
+def _sum(path: Path, algorithm: str) -> str:
+    return hashlib.new(algorithm, path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def _mnist_files() -> _Files:
+    return _Files("MNIST/raw", MNIST_SHA256, "sha256")
+
+
+def _cifar10_files(dataset: type) -> _Files:
+    """By torchvision's own checksums."""
+    meta = dataset.meta["filename"], dataset.meta["md5"]
+    sums = dict([*dataset.train_list, *dataset.test_list, meta])
+    return _Files(dataset.base_folder, sums, "md5")
+
+
+def _had(
+    name: str, files_of: Callable[[type], _Files], root: Path, train: bool, download: bool
+) -> Any:
+    """torchvision's data set `name` below root; what is missing or damaged is fetched first."""
+    with _told_as_data_error("torchvision cannot be imported", root):
+        import torchvision.datasets
+    dataset = getattr(torchvision.datasets, name)
+    files = files_of(dataset)
+    with _told_as_data_error(f"{root} cannot be read", root):
+        unfit = files.unfit(root)
+    if unfit and not download:
+        raise DataError(f"in {root / files.folder} {unfit}, and download is off")
+    if unfit:
+        with _told_as_data_error(f"the download into {root} failed", root), _timeout(TIMEOUT):
+            _download(dataset, files, root)
+    with _told_as_data_error(f"{root} cannot be read", root):
+        return dataset(root, train=train)
+
+
+def _download(dataset: type, files: _Files, root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as scratch:
         dataset(scratch, download=True)
-        if unfit := _cifar10_is_unfit(dataset, Path(scratch)):
-            raise DataError(f"what came was not CIFAR-10, {unfit}")
-        folder = root / dataset.base_folder
+        if unfit := files.unfit(Path(scratch)):
+            raise DataError(f"what came was not {dataset.__name__}, {unfit}")
+        folder = root / files.folder
         folder.mkdir(parents=True, exist_ok=True)
-        for path in (Path(scratch) / dataset.base_folder).iterdir():
-            os.replace(path, folder / path.name)
-
-
-def _missing_or_damaged(root: Path) -> str:
-    """What is wrong below root, e.g. "t10k-labels-idx1-ubyte is missing"; "" for nothing."""
-    problems = []
-    for name, sha256 in MNIST_SHA256.items():
-        path = _raw(root) / name
-        if not path.exists():
-            problems.append(f"{name} is missing")
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-            problems.append(f"{name} is damaged")
-    return ", ".join(problems)
-
-
-def _raw(root: Path) -> Path:
-    return root / "MNIST" / "raw"
+        for name in files.sums:
+            os.replace(Path(scratch) / files.folder / name, folder / name)
 
 
 @contextmanager
