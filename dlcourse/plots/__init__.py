@@ -4,7 +4,7 @@
     plots.curves({"mini": losses, "torch": losses})    and the other figures of `figures.py`
     plots.draw_graph(loss, model)                      the computational graph, mini's or torch's
 
-colors.py the palette, style.py the look, figures.py the figures, descent.py and
+colors.py the palette, style.py the look, figures.py the figures, motion.py, descent.py and
 window.py those that move, memory.py views in their memory; graph.py, layout.py and svg.py draw
 graphs, without Matplotlib.
 Nothing here imports mini or torch.

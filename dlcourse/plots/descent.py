@@ -1,8 +1,4 @@
-"""Paths down a loss surface, walked before the reader's eyes: SVG and CSS, no script.
-
-The picture is whole without the motion, so it can be printed, and it stands still for readers who
-have asked their system for that.
-"""
+"""Paths down a loss surface, walked before the reader's eyes."""
 
 from __future__ import annotations
 
@@ -10,20 +6,16 @@ from html import escape
 
 from dlcourse.plots.arrays import to_numpy
 from dlcourse.plots.figures import loss_surface
+from dlcourse.plots.motion import Moving, page, walk
 from dlcourse.plots.style import looks, to_svg
 
 
-class Descents:
+class Descents(Moving):
     """What `descents` returns: shows itself in a notebook, `.ax` is the still picture's Axes."""
 
     def __init__(self, ax, html, text):
-        self.ax, self.html, self.text = ax, html, text
-
-    def __repr__(self):
-        return self.text
-
-    def _repr_html_(self):
-        return self.html
+        super().__init__(html, text)
+        self.ax = ax
 
 
 def descents(f, xlim, ylim, paths, *, name, label, seconds=8, **surface):
@@ -62,25 +54,11 @@ def descents(f, xlim, ylim, paths, *, name, label, seconds=8, **surface):
     import matplotlib.pyplot as plt
 
     plt.close(figure)  # shown here, not once more below the cell
-    return Descents(ax, _page(name, picture, rules), label)
+    return Descents(ax, page(name, "circle", rules, picture), label)
 
 
 def _frames(ball, x, y, seconds):
     """A ball's style sheet: at rest at the end of its path; in motion, a stop at every step."""
-    spots = [f"transform:translate({a:.1f}px,{b:.1f}px)" for a, b in zip(x, y, strict=True)]
+    spots = list(zip(x, y, strict=True))
     share = 88 / (len(spots) - 1)  # in percent; the rest is a pause at the end
-    stops = "".join(f"{share * t:.2f}%{{{spot}}}" for t, spot in enumerate(spots))
-    return (
-        f".{ball}{{{spots[-1]}}}@keyframes {ball}{{{stops}100%{{{spots[-1]}}}}}"
-        "@media (prefers-reduced-motion:no-preference){"
-        f".{ball}{{animation:{ball} {seconds}s linear infinite}}}}"
-    )
-
-
-def _page(name, picture, rules):
-    pause = f"#dl-{name}-pause:checked~svg circle{{animation-play-state:paused}}"
-    return (
-        f'<div style="max-width:100%"><style>{"".join(rules)}{pause}</style>'
-        f'<input type="checkbox" id="dl-{name}-pause"> '
-        f'<label for="dl-{name}-pause">pause</label><br>{picture}</div>'
-    )
+    return walk(ball, spots, rest=-1, share=share, timing=f"{seconds}s linear")

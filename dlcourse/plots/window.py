@@ -1,4 +1,4 @@
-"""A kernel that slides over an image before the reader's eyes: SVG and CSS, no script.
+"""A kernel that slides over an image before the reader's eyes.
 
 The picture is whole without the motion: then the window stands at its first place.
 """
@@ -9,21 +9,9 @@ from html import escape
 
 from dlcourse.plots.arrays import to_numpy
 from dlcourse.plots.colors import COLORS
+from dlcourse.plots.motion import Moving, page, walk
 
 CELL = 34  # the side of a pixel; a padded image of 7 and an output of 3 are as wide as a phone
-
-
-class SlidingWindow:
-    """What `sliding_window` returns: shows itself in a notebook."""
-
-    def __init__(self, html, text):
-        self.html, self.text = html, text
-
-    def __repr__(self):
-        return self.text
-
-    def _repr_html_(self):
-        return self.html
 
 
 def sliding_window(image, kernel, output, *, name, label, stride=1, padding=0, seconds=14):
@@ -57,8 +45,9 @@ def sliding_window(image, kernel, output, *, name, label, stride=1, padding=0, s
         for j in range(k)
     )
     moving = _frame(f"dl-{name}-in", k, taps) + _frame(f"dl-{name}-out", 1)
-    rules = _steps(f"dl-{name}-in", [(stride * q, stride * p) for p, q in places], seconds)
-    rules += _steps(f"dl-{name}-out", [(right + q, p) for p, q in places], seconds)
+    inside = [(stride * q, stride * p) for p, q in places]
+    rules = [_steps(f"dl-{name}-in", inside, seconds)]
+    rules += [_steps(f"dl-{name}-out", [(right + q, p) for p, q in places], seconds)]
     size = f"{CELL * (right + len(output[0])) + 4:.0f} {CELL * max(height, len(output)) + 4}"
     picture = (
         f'<svg role="img" aria-label="{escape(label)}" viewBox="-2 -2 {size}" '
@@ -66,7 +55,7 @@ def sliding_window(image, kernel, output, *, name, label, stride=1, padding=0, s
         f'style="max-width:100%;height:auto;background:{COLORS["paper"]}">'
         f"{''.join(cells)}{moving}</svg>"
     )
-    return SlidingWindow(_page(name, rules, picture), label)
+    return Moving(page(name, "g", rules, picture), label)
 
 
 def _number(image, u, v):
@@ -92,21 +81,7 @@ def _frame(name, k, inner=""):
     )
 
 
-def _steps(name, spots, seconds):
-    """The style sheet of a frame that stands at each spot in turn; at rest, at the first."""
-    spots = [f"transform:translate({CELL * x:.1f}px,{CELL * y:.1f}px)" for x, y in spots]
-    stops = "".join(f"{100 * t / len(spots):.2f}%{{{spot}}}" for t, spot in enumerate(spots))
-    return (
-        f".{name}{{{spots[0]}}}@keyframes {name}{{{stops}100%{{{spots[-1]}}}}}"
-        "@media (prefers-reduced-motion:no-preference){"
-        f".{name}{{animation:{name} {seconds}s step-end infinite}}}}"
-    )
-
-
-def _page(name, rules, picture):
-    pause = f"#dl-{name}-pause:checked~svg g{{animation-play-state:paused}}"
-    return (
-        f'<div style="max-width:100%"><style>{rules}{pause}</style>'
-        f'<input type="checkbox" id="dl-{name}-pause"> '
-        f'<label for="dl-{name}-pause">pause</label><br>{picture}</div>'
-    )
+def _steps(name, cells, seconds):
+    """The style sheet of a frame that stands on each cell (x, y) in turn; at rest, on the first."""
+    spots = [(CELL * x, CELL * y) for x, y in cells]
+    return walk(name, spots, rest=0, share=100 / len(spots), timing=f"{seconds}s step-end")
