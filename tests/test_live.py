@@ -76,6 +76,15 @@ def test_the_missing_package_is_named(source, package):
     assert Page([source]).kind(0) == ("none", package)
 
 
+def test_what_torch_says_where_mini_does_is_passed_over():
+    """The cheat sheet imports mini as torch, or torch: all after it was held for torch alone."""
+    page = Page(["from dlcourse import mini as torch", "import torch\ne = torch.e", "torch", "e"])
+    assert [page.kind(cell)[0] for cell in range(4)] == ["all", "none", "none", "none"]
+    page = Page(page.sources, skipped=[1])
+    assert [page.kind(cell)[0] for cell in range(4)] == ["all", "none", "all", "none"]
+    assert [unit.cell for unit in page.before(2)] == [0]
+
+
 def test_what_is_left_out_is_told_by_its_lines():
     page = cells("for lib in (mini, torch):\n    print(lib)\ny = torch.ones(2)\nprint(y)")
     assert left_out(page, 1) == (
@@ -263,7 +272,8 @@ live = Live(lambda kind, text: sys.__stdout__.write(f'{kind} {text}\\n'))
 cells = ["from dlcourse import datasets, mini, plots\\nimport torch, matplotlib.pyplot as plt",
          "print(datasets.digits('test')[0].shape, mini.ones(2).sum())", "plt.plot([1]);"]
 for cell in (1, 2):
-    live.open(json.dumps({"sources": cells, "cell": cell, "mayFail": [], "checks": {}}))
+    asked = {"sources": cells, "cell": cell, "mayFail": [], "skipped": [], "checks": {}}
+    live.open(json.dumps(asked))
     assert live.run()
 assert "torch" not in sys.modules
 """
@@ -288,6 +298,21 @@ def test_the_setting_names_one_address_and_every_file_has_its_sum(tmp_path):
     assert all(re.fullmatch(r"sha256-[\w+/]{43}=", s) for s in config["files"].values())
     assert config["checks"]["tensors.windows"] == "torch"
     assert "tensors.shape" not in config["checks"]
+
+
+def test_an_address_changes_with_the_content(tmp_path, monkeypatch):
+    """A browser kept the old Python at the address of the new, and refused it for its sum."""
+    live = pytest.importorskip("dlcourse.book.live")
+    monkeypatch.setattr(live, "copy_python", lambda folder: None)
+    configs = []
+    for version, script in (("1", b"old"), ("2", b"new")):
+        monkeypatch.setitem(bundle.PINNED, "version", version)
+        (tmp_path / "worker.mjs").write_bytes(script)
+        configs.append(live.versioned(tmp_path / "worker.mjs"))
+        live.write(tmp_path, "site")
+        configs.append(json.loads((tmp_path / "live" / "live.json").read_text())["base"])
+    assert len(set(configs)) == 4
+    assert configs[1::2] == ["pyodide-1/", "pyodide-2/"]
 
 
 def test_a_damaged_file_of_the_bundle_is_missing(tmp_path):

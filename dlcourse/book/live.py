@@ -20,10 +20,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from dlcourse.book import tabs
 from dlcourse.live import bundle
 from dlcourse.live.cells import PARTS, Page, package_missing_for
 
-from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -41,16 +41,13 @@ class MarkLive(SphinxPostTransform):
     formats = ("html",)
 
     def run(self, **kwargs) -> None:
-        found = []
-        for cell in self.document.findall(nodes.container):
-            if cell.get("nb_element") == "cell_code":
-                source = next(iter(cell.findall(nodes.literal_block)), None)
-                if source is not None and "cell_input" in source.parent["classes"]:
-                    found.append((cell, source.astext()))
-        page = Page([source for _, source in found], checks())
+        found = list(tabs.code_cells(self.document))
+        alone = {number for number, (cell, _) in enumerate(found) if tabs.is_torch_alone(cell)}
+        page = Page([source for _, source in found], checks(), alone)
         for number, (cell, _) in enumerate(found):
             kind, package = page.kind(number)
             cell["classes"] += [f"live-{kind}", *([f"needs-{package}"] if package else [])]
+            cell["classes"] += ["torch-alone"] if number in alone else []
 
 
 def checks() -> dict[str, str]:
@@ -97,19 +94,24 @@ def write(static: Path, python: str) -> None:
         for name, path in packed():
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))  # the same bytes on every build
             course.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
-    version = hashlib.sha256(packed_course.read_bytes()).hexdigest()[:8]
     base = bundle.PINNED["cdn"]
     if python == "site":
-        base = "pyodide/"
-        copy_python(folder / "pyodide")
+        base = f"pyodide-{bundle.PINNED['version']}/"
+        copy_python(folder / base)
     config = {
         "base": base,
-        "course": f"course.zip?v={version}",
+        "course": versioned(packed_course),
+        "worker": versioned(folder / "worker.mjs"),
         "checks": checks(),
         "files": bundle.PINNED["files"],
         "lock": json.dumps(bundle.PINNED["lock"]),
     }
     (folder / "live.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+def versioned(path: Path) -> str:
+    """An address that changes with the content, so that a browser may keep what it has."""
+    return f"{path.name}?v={hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
 
 
 def copy_python(folder: Path) -> None:

@@ -5,6 +5,7 @@
 * MathJax and the text face are served from the site itself: no page asks another host for anything.
 * The repository's address, one setting in ``_config.yml``, switches every link to it on or off.
 * Cells that need no torch can be run in the page (``live.py``).
+* Cells of mini and of torch can share one place, in tabs (``tabs.py``).
 * A term in bold leads to the glossary and stands in the index (``terms.py``).
 * Numbers of recorded runs stand in prose by a role, never typed (``records.py``).
 """
@@ -20,7 +21,7 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from . import fonts, live, records, terms
+from . import fonts, live, records, tabs, terms
 from .figures import inline_svg, inline_svgs_of_html
 
 log = logging.getLogger(__name__)
@@ -97,16 +98,20 @@ class MarkEngines(SphinxPostTransform):
     formats = ("html",)
 
     def run(self, **kwargs) -> None:
-        known: dict[str, str] = {}
-        for cell in self.document.findall(nodes.container):
-            if cell.get("nb_element") == "cell_code":
-                source = next(iter(cell.findall(nodes.literal_block)), None)
-                if source is not None and "cell_input" in source.parent["classes"]:
-                    cell["classes"] += [f"names-{e}" for e in engines(source.astext(), known)]
+        known: dict[str, set[str]] = {}
+        for cell, source in tabs.code_cells(self.document):
+            if "tag_torch-only" in cell["classes"]:
+                cell["classes"].append("names-torch")
+                continue
+            found = engines(source, known, also=tabs.tab_of(cell) == "torch")
+            cell["classes"] += [f"names-{engine}" for engine in found]
 
 
-def engines(source: str, known: dict[str, str]) -> list[str]:
-    """Which engines the code names; ``known`` carries what was imported from cell to cell."""
+def engines(source: str, known: dict[str, set[str]], also: bool = False) -> list[str]:
+    """Which engines the code names; ``known`` carries what was imported from cell to cell.
+
+    also: its imports are those of another tab, and do not take the place of what was imported.
+    """
     lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n")]
     try:
         tree = ast.parse("\n".join(lines))
@@ -118,14 +123,11 @@ def engines(source: str, known: dict[str, str]) -> list[str]:
             for alias in node.names:
                 path = f"{module}.{alias.name}" if module else alias.name
                 name = alias.asname or alias.name.split(".")[0]
-                if path.split(".")[0] in ("torch", "torchvision"):
-                    known[name] = "torch"
-                elif path.startswith("dlcourse.mini"):
-                    known[name] = "mini"
-                else:
-                    known.pop(name, None)
+                found = {"torch"} if path.split(".")[0] in ("torch", "torchvision") else set()
+                found |= {"mini"} if path.startswith("dlcourse.mini") else set()
+                known[name] = found | (known.get(name, set()) if also else set())
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return sorted({known[name] for name in names if name in known})
+    return sorted(set().union(*(known.get(name, ()) for name in names)))
 
 
 def switch_repository(app: Sphinx, config: Config) -> None:
@@ -207,6 +209,7 @@ def setup(app: Sphinx) -> dict:
     app.add_post_transform(DropRepeatedIds)
     records.setup(app)
     live.setup(app)
+    tabs.setup(app)
     terms.setup(app)
     app.connect("html-page-context", list_works)
     app.connect("build-finished", write_index, priority=100)

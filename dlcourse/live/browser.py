@@ -17,7 +17,7 @@ class Live:
         """Take the cells of the page; True if Matplotlib has to be there before they run."""
         asked = json.loads(message)
         self.cell, self.may_fail = asked["cell"], asked["mayFail"]
-        self.page = Page(asked["sources"], asked["checks"])
+        self.page = Page(asked["sources"], asked["checks"], asked["skipped"])
         return self.session.wants_matplotlib(self.page, self.cell)
 
     def run(self) -> bool:

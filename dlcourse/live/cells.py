@@ -14,7 +14,7 @@ import builtins
 import re
 import symtable
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -71,11 +71,13 @@ class Page:
 
     absent: for each name that some statement left out would have made, the package it needs;
     partial: names made by statements of which a part was left out; checks: exercises whose check
-    itself needs a package.
+    itself needs a package; skipped: cells that say with torch what another cell says with mini, so
+    that their names stay what that cell makes them.
     """
 
     sources: list[str]
     checks: dict[str, str] = field(default_factory=dict)
+    skipped: Collection[int] = ()
     units: list[Unit] = field(default_factory=list, init=False)
     absent: dict[str, str] = field(default_factory=dict, init=False)
     partial: dict[str, str] = field(default_factory=dict, init=False)
@@ -88,8 +90,8 @@ class Page:
                 tree = parse(source)
             except SyntaxError:
                 continue  # whoever runs the cell is told
-            for node in tree.body:
-                self.units.append(self._unit(number, node))
+            make = self._skip if number in self.skipped else self._unit
+            self.units += [make(number, node) for node in tree.body]
 
     def of(self, cell: int) -> list[Unit]:
         return [unit for unit in self.units if unit.cell == cell]
@@ -127,6 +129,12 @@ class Page:
                 found.add(name)
                 todo += self.functions.get(name, ())
         return found
+
+    def _skip(self, cell: int, node: ast.stmt) -> Unit:
+        made = set().union(*(unit.binds for unit in self.units if unit.node))
+        _, binds, _ = names(ast.unparse(node))
+        self.absent |= dict.fromkeys(binds - made, "torch")
+        return Unit(cell, None, (node.lineno, node.end_lineno or node.lineno), without="torch")
 
     def _unit(self, cell: int, node: ast.stmt) -> Unit:
         lines = (node.lineno, node.end_lineno or node.lineno)
@@ -225,8 +233,9 @@ def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
 @lru_cache(maxsize=4096)
 def names(code: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """The global names that a statement reads, binds, and changes; inside its functions, too."""
+    tree = ast.parse(code)
     reads, binds = set(), set()
-    tables = [symtable.symtable(code, "<cell>", "exec")]
+    tables = [symtable.symtable(ast.unparse(_Generators().visit(tree)), "<cell>", "exec")]
     while tables:
         table = tables.pop()
         tables += table.get_children()
@@ -237,7 +246,7 @@ def names(code: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
                 if symbol.is_assigned() or symbol.is_imported():
                     binds.add(symbol.get_name())
     changes = set(binds)
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             reads |= {node.target.id} & binds
         if isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
@@ -298,6 +307,23 @@ def _passed(node: ast.stmt) -> set[str]:
     if not isinstance(call, ast.Call) or _asserts(node) or _called(call) == "print":
         return set()
     return {argument.id for argument in call.args if isinstance(argument, ast.Name)}
+
+
+class _Generators(ast.NodeTransformer):
+    """Write comprehensions as generators, whose variables are their own in every Python.
+
+    From 3.12 on, symtable counts those of a list comprehension among the names around it.
+    """
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.GeneratorExp:
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.GeneratorExp:
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
 class _Shorten(ast.NodeTransformer):

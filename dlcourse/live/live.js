@@ -4,6 +4,7 @@ const here = new URL(".", import.meta.url);
 const cells = [];
 let worker = null;
 let runs = 0;
+let starts = 0;
 
 function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -13,22 +14,25 @@ function element(tag, properties = {}, ...children) {
 
 // ------------------------------------------------------------------------------------ the worker
 
+// live.json alone is asked for anew each time (and answered, mostly, "not modified"): what it names
+// has a version in its address, and stays in the browser.
 async function start() {
-  const made = new Worker(new URL("worker.mjs", here), { type: "module" });
+  const mine = ++starts;
+  const answer = await fetch(new URL("live.json", here), { cache: "no-cache" });
+  const config = await answer.json();
+  for (const name of ["base", "course", "worker"]) config[name] = new URL(config[name], here).href;
+  if (mine !== starts) return; // stopped meanwhile
+  start.checks = config.checks;
+  const made = new Worker(config.worker, { type: "module" });
   made.onmessage = ({ data }) => receive(data);
   made.onerror = (event) => { event.preventDefault(); fail(event.message || "the worker did not start"); };
   worker = made;
-  const answer = await fetch(new URL("live.json", here));
-  const config = await answer.json();
-  config.base = new URL(config.base, here).href;
-  config.course = new URL(config.course, here).href;
-  start.checks = config.checks;
   made.postMessage({ config });
 }
 
 async function run(cell) {
   if (cell.running) return;
-  cell.running = ++runs;
+  const mine = (cell.running = ++runs);
   cell.began = false;
   cell.bar.classList.add("running");
   cell.stop.hidden = false;
@@ -36,17 +40,17 @@ async function run(cell) {
   say(cell, worker ? "Waiting …" : "Starting Python …");
   try {
     await (start.ready ??= start());
-    if (!cell.running) return; // stopped meanwhile
-    const mayFail = cells.flatMap((other, at) => (other.mayFail ? [at] : []));
-    const sources = cells.map(source);
-    worker.postMessage({ id: cell.running, sources, cell: cells.indexOf(cell), mayFail, checks: start.checks });
+    if (cell.running !== mine) return; // stopped meanwhile
+    const [mayFail, skipped] = ["mayFail", "skipped"].map((is) => cells.flatMap((other, at) => (other[is] ? [at] : [])));
+    const asked = { sources: cells.map(source), cell: cells.indexOf(cell), mayFail, skipped, checks: start.checks };
+    worker.postMessage({ id: mine, asked });
   } catch (error) {
-    fail(error.message);
+    if (cell.running === mine) fail(error.message);
   }
 }
 
 function receive({ id, kind, text }) {
-  const cell = cells.find((one) => one.running === id) ?? (id ? null : cells.find((one) => one.running));
+  const cell = cells.find((one) => one.running && (!id || one.running === id)); // 0: Python itself starts
   if (!cell) return;
   if (kind === "phase") say(cell, text);
   else if (kind === "failed") fail(text);
@@ -72,6 +76,7 @@ function end(cell, said) {
 function drop(said) {
   worker?.terminate();
   worker = start.ready = null;
+  starts++;
   cells.filter((cell) => cell.running).forEach((cell) => end(cell, said));
 }
 
@@ -184,7 +189,8 @@ function button(cell, name, label, act) {
 function set(box) {
   const code = box.querySelector(":scope > .cell_input pre, :scope > details .cell_input pre");
   if (!code) return;
-  const cell = { code, mayFail: box.classList.contains("tag_raises-exception"), running: 0 };
+  const has = (name) => box.classList.contains(name);
+  const cell = { code, mayFail: has("tag_raises-exception"), skipped: has("torch-alone"), running: 0 };
   cells.push(cell);
   cell.source = source(cell);
   const kind = [...box.classList].find((name) => name.startsWith("live-"));
@@ -204,7 +210,8 @@ function set(box) {
   cell.stop.hidden = cell.reset.hidden = true;
   cell.status = element("span", { className: "live-status", role: "status" });
   cell.bar.append(cell.run, cell.stop, cell.reset, cell.status);
-  if (cell.part) cell.bar.append(element("span", { className: "live-hint", textContent: `runs without ${needs} here` }));
+  const hint = cell.part ? `runs without ${needs} here` : has("names-torch") ? "runs with mini here" : "";
+  if (hint) cell.bar.append(element("span", { className: "live-hint", textContent: hint }));
   cell.output = element("div", { className: "cell_output docutils container live-output", hidden: true });
   input.closest(".cell > *").after(cell.output);
   edit(cell, cells.length);

@@ -1,4 +1,4 @@
-// One Python interpreter in a worker of the page. In: {config} once, then {id, sources, cell, mayFail};
+// One Python interpreter in a worker of the page. In: {config} once, then {id, asked}, see browser.py;
 // out: {id, kind, text}, the kinds of session.py, and "phase", "done", "failed".
 // Every file of Python is fetched with its sha256, wherever it comes from.
 let python, session, current = 0;
@@ -39,10 +39,9 @@ async function start(config) {
     packageBaseUrl: config.base,
     lockFileContents: config.lock,
     createPyodideModule,
+    packages: ["numpy"], // fetched while Python itself still comes
     env: { HOME: "/home/pyodide", MPLBACKEND: "agg" },
   });
-  send("phase", "Loading NumPy …");
-  await python.loadPackage("numpy", { messageCallback() {} });
   python.unpackArchive(course, "zip", { extractDir: "/home/pyodide/course" });
   session = python.runPython(`
     import sys
@@ -51,10 +50,10 @@ async function start(config) {
     Live`)(send);
 }
 
-async function run({ id, sources, cell, mayFail, checks }) {
+async function run({ id, asked }) {
   current = id;
   await started;
-  if (session.open(JSON.stringify({ sources, cell, mayFail, checks }))) {
+  if (session.open(JSON.stringify(asked))) {
     send("phase", "Loading Matplotlib, once …");
     await python.loadPackage("matplotlib", { messageCallback() {} });
   }
