@@ -128,6 +128,19 @@ def evaluate(
 # ----------------------------------------------------------------------------------------- training
 
 
+def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups for an optimizer: weights decay, biases and normalisations do not.
+
+    Weights have two dimensions or more, the others one or none.
+    """
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    return [
+        {"params": weights, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+
+
 @dataclass
 class History:
     """What a training run measured.

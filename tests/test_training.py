@@ -19,6 +19,7 @@ from dlcourse.training import (  # noqa: E402
     History,
     accuracy,
     atomic_write,
+    decay_groups,
     evaluate,
     load_checkpoint,
     predict,
@@ -217,6 +218,20 @@ def test_the_bar_is_shown_and_can_be_hidden(progress, environment, shown):
     )
     assert ("epoch 1/1" in done.stderr) == shown
     assert done.stdout == ""
+
+
+def test_weights_decay_biases_and_normalisations_do_not():
+    layers = nn.Embedding(3, 4), nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Conv1d(5, 6, 1)
+    model = nn.Sequential(*layers)
+    for p in model.parameters():
+        nn.init.ones_(p)
+        p.grad = torch.zeros_like(p)
+    torch.optim.SGD(decay_groups(model, 0.25), lr=1.0).step()
+    decayed = {name for name, p in model.named_parameters() if (p == 0.75).all()}
+    assert decayed == {"0.weight", "1.weight", "3.weight"}
+    others = [p for name, p in model.named_parameters() if name not in decayed]
+    assert len(others) == 4
+    assert all((p == 1).all() for p in others)
 
 
 # ---- measuring ---------------------------------------------------------------------------------

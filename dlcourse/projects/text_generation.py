@@ -31,6 +31,7 @@ from dlcourse.projects._record import circumstances, read_record, write_record
 from dlcourse.training import (
     CheckpointError,
     History,
+    decay_groups,
     evaluating,
     fit,
     load_checkpoint,
@@ -161,13 +162,8 @@ def train(
     every = math.gcd(recipe.steps, every)
     loader = Windows(ids, recipe.context, recipe.batch_size, every, generator)
     valid = None if valid_ids is None else in_a_row(valid_ids, recipe.context, batch_size=32)
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]  # biases, layer normalisation
     optimizer = torch.optim.AdamW(
-        [
-            {"params": weights, "weight_decay": recipe.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
+        decay_groups(model, recipe.weight_decay),
         lr=recipe.lr,
         betas=(0.9, 0.95),
     )
