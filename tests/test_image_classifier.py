@@ -25,14 +25,21 @@ def few():
     return TensorDataset(images(), torch.arange(40) % 10)
 
 
+def change(monkeypatch, **changes):
+    """The program with some of its parts changed."""
+    monkeypatch.setattr(project, "PROJECT", project.replace(project.PROJECT, **changes))
+
+
 @pytest.fixture
 def quick(monkeypatch, tmp_path, few):
     """The program on forty images of noise and a small recipe, with an empty folder to work in."""
-    monkeypatch.setattr(project, "load", lambda data, train: few)
-    monkeypatch.setitem(project.RECIPES, "shipped", TINY)
-    variants = {"a": TINY, "b": project.replace(TINY, residual=False)}
-    monkeypatch.setattr(project, "ABLATION", variants)
-    monkeypatch.setattr(project, "hold_out", lambda data, count: (data, data))
+    change(
+        monkeypatch,
+        load=lambda data, train: few,
+        recipes={"shipped": TINY},
+        ablation={"a": TINY, "b": project.replace(TINY, residual=False)},
+        held_out={"shipped": 10},
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -58,7 +65,7 @@ def test_a_run_records_what_it_did(quick, capsys):
     assert found["recipe"]["widths"] == [4, 6, 8]
     assert len(found["train_loss"]) == 2
     assert found["accuracy"] == (40 - found["wrong"]) / 40
-    assert len(found["errors"]) == min(found["wrong"], project.ERRORS_KEPT)
+    assert len(found["errors"]) == min(found["wrong"], 20)
     assert sum(map(sum, found["confusion"])) == found["images"] == 40
     assert {"command", "date", "versions", "hardware", "seed"} <= found.keys()
     picture = project.unpack(found["errors"][0]["image"], (3, 32, 32))
@@ -78,32 +85,27 @@ def test_saved_weights_load_into_a_network_that_saw_no_data(quick, few):
     assert right == pytest.approx(json.loads((quick / "a.json").read_text())["accuracy"])
 
 
-def test_the_ablation_records_every_variant_and_can_be_resumed(quick, monkeypatch):
-    assert run("--ablation", "2", "--out", "straight.json") == 0
-    done, train = 0, project.train
-
-    def interrupting(*args, **options):
-        nonlocal done
-        done += 1
-        if done == 3:
-            raise KeyboardInterrupt
-        return train(*args, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(project, "train", interrupting)
-        assert run("--ablation", "2", "--out", "a.json") == 130
-    assert run("--ablation", "2", "--out", "a.json") == 1  # asks for --resume or --restart
-    assert run("--ablation", "2", "--out", "a.json", "--resume") == 0
-    assert record(quick / "a.json") == record(quick / "straight.json")
-    assert all(len(v["accuracy"]) == 2 for v in record(quick / "a.json")["found"].values())
+def test_the_ablation_records_one_look_and_six(quick, capsys):
+    assert run("--ablation", "2", "--out", "a.json") == 0
+    found = record(quick / "a.json")["found"]
+    assert found.keys() == {"a", "b"}
+    for runs in found.values():
+        assert {key: len(values) for key, values in runs.items()} == {
+            "accuracy": 2,
+            "accuracy_with_six_looks": 2,
+        }
+    one, six = (values[0] for values in found["a"].values())
+    assert capsys.readouterr().out.startswith(f"seed 0  {'a':24} {one}  with six looks {six}\n")
 
 
-def test_a_variant_that_diverges_is_recorded_as_such(quick, monkeypatch, few):
+def test_a_variant_that_diverges_is_recorded_as_such(quick, monkeypatch):
     def diverging(*args, **options):
         raise FloatingPointError("the loss became nan")
 
-    monkeypatch.setattr(project, "train", diverging)
-    assert project._variant(TINY, few, few, 0, "cpu") == (None, None)
+    change(monkeypatch, train=diverging)
+    assert run("--ablation", "1", "--out", "a.json") == 0
+    nothing = {"accuracy": [None], "accuracy_with_six_looks": [None]}
+    assert record(quick / "a.json")["found"] == {"a": nothing, "b": nothing}
 
 
 # ---------------------------------------------------------------------------------------- its parts

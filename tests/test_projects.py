@@ -15,6 +15,7 @@ from dlcourse.book import torch_map  # noqa: E402
 from dlcourse.models import DigitsCNN, LeNet  # noqa: E402
 from dlcourse.projects import _record  # noqa: E402
 from dlcourse.projects import handwritten_digits as digits  # noqa: E402
+from dlcourse.projects._judging import summary  # noqa: E402
 
 from torch.utils.data import TensorDataset  # noqa: E402
 
@@ -28,16 +29,22 @@ def few():
     return TensorDataset(images[:40], labels[:40])
 
 
+def change(monkeypatch, **changes):
+    """The program with some of its parts changed."""
+    monkeypatch.setattr(digits, "PROJECT", digits.replace(digits.PROJECT, **changes))
+
+
 @pytest.fixture
 def quick(monkeypatch, tmp_path, few):
     """The program on forty digits and a small recipe, with an empty folder to work in."""
-    monkeypatch.setattr(digits, "load", lambda data, train: few)
     tiny = digits.Recipe(width=2, epochs=3, batch_size=16)
-    monkeypatch.setitem(digits.RECIPES, "small", tiny)
-    monkeypatch.setattr(
-        digits, "ABLATION", {"a": tiny, "b": digits.replace(tiny, schedule="constant")}
+    change(
+        monkeypatch,
+        load=lambda data, train: few,
+        recipes={"small": tiny},
+        ablation={"a": tiny, "b": digits.replace(tiny, schedule="constant")},
+        held_out={"shipped": 10},
     )
-    monkeypatch.setattr(digits, "hold_out", lambda data, count: (data, data))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -49,9 +56,8 @@ def run(*arguments):
 
 
 def without_time(path):
-    return {
-        k: v for k, v in json.loads(path.read_text()).items() if k not in ("minutes", "command")
-    }
+    drop = ("minutes", "processor_minutes", "command", "resumed")
+    return {k: v for k, v in json.loads(path.read_text()).items() if k not in drop}
 
 
 # ------------------------------------------------------------------------------------ the program
@@ -68,7 +74,10 @@ def test_a_run_records_what_it_did(quick, capsys):
     assert {"command", "date", "versions", "hardware", "seed", "minutes"} <= record.keys()
     assert str(quick) not in (quick / "out/a.json").read_text()
     assert sorted(path.name for path in (quick / "out").iterdir()) == ["a.json", "a.model.pt"]
-    assert f"{record['accuracy']:.2%} right" in capsys.readouterr().out
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == f"40 images, {record['parameters']} parameters, 3 epochs, float32"
+    assert last.startswith(f"{record['accuracy']:.2%} right ({record['wrong']} of 40 wrong), ")
+    assert f"{record['accuracy_with_nine_looks']:.2%} with nine looks; " in last
 
 
 def test_the_same_seed_gives_the_same_record_and_another_another(quick):
@@ -154,26 +163,36 @@ def test_an_unknown_device_is_one_clear_line(quick, capsys):
     assert capsys.readouterr().err.startswith("error: --device abacus")
 
 
-def test_the_ablation_records_every_variant_and_seed_and_can_be_resumed(quick, monkeypatch):
+def test_the_ablation_records_every_variant_and_seed_and_can_be_resumed(quick, monkeypatch, capsys):
     assert run("--ablation", "2", "--out", "straight.json") == 0
+    said = capsys.readouterr().out
     done = 0
-    train = digits.train
 
     def interrupting(*args, **options):
         nonlocal done
         done += 1
         if done == 3:
             raise KeyboardInterrupt
-        return train(*args, **options)
+        return digits.train(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(digits, "train", interrupting)
+        change(patch, train=interrupting)
         assert run("--ablation", "2", "--out", "a.json") == 130
     assert run("--ablation", "2", "--out", "a.json") == 1  # asks for --resume or --restart
     assert run("--ablation", "2", "--out", "a.json", "--resume") == 0
     record = without_time(quick / "a.json")
     assert record == without_time(quick / "straight.json")
-    assert {name: len(values) for name, values in record["accuracies"].items()} == {"a": 2, "b": 2}
+    assert (record["train_images"], record["images"]) == (30, 10)
+    accuracies = {name: runs["accuracy"] for name, runs in record["found"].items()}
+    assert {name: len(runs) for name, runs in accuracies.items()} == {"a": 2, "b": 2}
+    assert said.splitlines()[0] == f"seed 0  {'a':24} {accuracies['a'][0]}"
+
+
+def test_variants_are_trained_as_long_and_judged_on_as_many_as_was_asked_for(quick):
+    assert run("--ablation", "1", "--epochs", "1", "--validate", "20", "--out", "a.json") == 0
+    record = json.loads((quick / "a.json").read_text())
+    assert (record["train_images"], record["images"]) == (20, 20)
+    assert {recipe["epochs"] for recipe in record["recipes"].values()} == {1}
 
 
 def test_the_command_in_a_record_repeats_its_figures_and_names_no_folder():
@@ -293,11 +312,11 @@ def test_summary_counts_and_keeps_errors():
     data = TensorDataset(images, torch.tensor([1, 2, 2]))
     probability = torch.zeros(3, 10)
     probability[0, 1] = probability[1, 2] = probability[2, 7] = 1
-    found = digits.summary(probability, data)
+    found = summary(probability, data)
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["confusion"][2][7] == found["confusion"][2][2] == found["confusion"][1][1] == 1
     (error,) = found["errors"]
     assert (error["index"], error["label"], error["guess"]) == (2, 2, 7)
     assert torch.equal(torch.tensor(digits.unpack(error["image"])), (images[2, 0] * 255).byte())
-    found = digits.summary(probability, data, errors_kept=0)
+    found = summary(probability, data, errors_kept=0)
     assert (found["wrong"], found["errors"]) == (1, [])

@@ -10,34 +10,15 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dlcourse import datasets
 from dlcourse.models import DigitsCNN, LeNet
-from dlcourse.projects._judging import confusion_matrix as confusion_matrix  # for the notebook, too
-from dlcourse.projects._judging import hold_out, summary
+from dlcourse.projects import _classifier
+from dlcourse.projects._judging import hold_out as hold_out  # for the notebook, too
 from dlcourse.projects._judging import unpack as unpack
-from dlcourse.projects._options import (
-    add_run_options,
-    decide_about,
-    find_device,
-    find_precision,
-    interrupted,
-    positive,
-    told,
-    writable,
-)
-from dlcourse.projects._record import circumstances, read_record, write_record
-from dlcourse.training import (
-    History,
-    accuracy,
-    fit,
-    predict,
-    save_checkpoint,
-    seed_everything,
-)
+from dlcourse.training import History, accuracy, decay_groups, fit, predict
 
 import numpy as np
 import torch
@@ -58,10 +39,6 @@ def load(data: str, train: bool) -> TensorDataset:
     if data == "shipped":
         return as_tensors(*datasets.digits("train" if train else "test"))
     return as_tensors(*datasets.mnist(train=train, fallback=False))
-
-
-# A record holds the images that were misread, so it says whose they are.
-IMAGES_FROM = "MNIST, LeCun, Cortes and Burges, CC BY-SA 3.0; see data/README.md"
 
 
 class RandomAffine:
@@ -195,13 +172,8 @@ def train(
     """Train a model by a recipe; `options` go to `dlcourse.training.fit`."""
     generator = torch.Generator().manual_seed(seed)
     loader = DataLoader(data, recipe.batch_size, shuffle=True, generator=generator)
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]  # biases, batch normalisation
     optimizer = torch.optim.SGD(
-        [
-            {"params": weights, "weight_decay": recipe.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
+        decay_groups(model, recipe.weight_decay),
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
@@ -263,124 +235,33 @@ def probabilities(
 # -------------------------------------------------------------------------------------- the program
 
 
+PROJECT = _classifier.Classifier(
+    name="handwritten_digits",
+    load=load,
+    build=lambda recipe, data: build(recipe),
+    train=train,
+    probabilities=probabilities,
+    recipes=RECIPES,
+    default_recipe=lambda data, device: {"shipped": "small", "full": "full"}[data],
+    looks=("nine", NINE_LOOKS),
+    ablation=ABLATION,
+    ablation_looks={"accuracy": ONE_LOOK},
+    held_out={"shipped": 1000, "full": 10_000},
+    # A record holds the images that were misread, so it says whose they are.
+    credit={"images_from": "MNIST, LeCun, Cortes and Burges, CC BY-SA 3.0; see data/README.md"},
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m dlcourse train handwritten_digits`."""
-
-    add = parser.add_argument
-    add(
-        "--data",
-        help="the 5000 images of the course (default), or all of MNIST",
-        choices=["shipped", "full"],
-        default="shipped",
+    _classifier.add_arguments(
+        parser,
+        PROJECT,
+        data="the 5000 images of the course (default), or all of MNIST",
+        recipe="what to train and how (default: small for shipped, full for full)",
     )
-    add(
-        "--recipe",
-        help="what to train and how (default: small for shipped, full for full)",
-        choices=list(RECIPES),
-    )
-    add("--epochs", help="passes over the data (default: the recipe's)", type=positive)
-    add(
-        "--validate",
-        help="judge on the last N training images, held out, and leave the test set alone",
-        type=positive,
-        metavar="N",
-    )
-    add(
-        "--ablation",
-        help="train every variant of the small recipe with SEEDS seeds, judged on held-out images",
-        type=positive,
-        metavar="SEEDS",
-    )
-    add_run_options(add)
 
 
 def main(args: argparse.Namespace) -> int:
     """Train, judge once, write the result.  Exit code 0; 130: interrupted; 1: an error, told."""
-    return told(_ablate if args.ablation else _train_once, args)
-
-
-def _train_once(args: argparse.Namespace) -> int:
-    recipe_name = args.recipe or {"shipped": "small", "full": "full"}[args.data]
-    recipe = RECIPES[recipe_name]
-    recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
-    name = f"handwritten_digits_{args.data}_{recipe_name}{'_validation' if args.validate else ''}"
-    out = writable(args.out or Path("runs") / f"{name}.json")
-    checkpoint = out.with_suffix(".checkpoint.pt")
-    decide_about(checkpoint, args)
-    device = find_device(args.device)
-    run = {"device": device, "autocast": find_precision(args.precision, device)}
-
-    data, judge = load(args.data, train=True), None
-    if args.validate:
-        data, judge = hold_out(data, args.validate)
-    seed_everything(args.seed)
-    model = build(recipe)
-    parameters = sum(p.numel() for p in model.parameters())
-    precision = "float32" if run["autocast"] is None else "bfloat16"
-    print(f"{len(data)} images, {parameters} parameters, {recipe.epochs} epochs, {precision}")
-    settings = {**asdict(recipe), "data": args.data, "images": len(data), "seed": args.seed}
-    saving = {"checkpoint": checkpoint, "resume": args.resume, "settings": settings}
-    try:
-        history = train(model, recipe, data, seed=args.seed, valid=judge, **run, **saving)
-    except KeyboardInterrupt:
-        return interrupted(checkpoint)
-
-    # Only now is the test set looked at, and only once.
-    judge = load(args.data, train=False) if judge is None else judge
-    once = summary(probabilities(model, judge, **run), judge)
-    nine = summary(probabilities(model, judge, looks=NINE_LOOKS, **run), judge)
-    record = {
-        **circumstances(device),
-        "seed": args.seed,
-        "precision": precision,
-        "recipe": asdict(recipe),
-        "parameters": parameters,
-        "train_images": len(data),
-        "judged_on": f"last {args.validate} training images" if args.validate else "test set",
-        "minutes": round(history.seconds[-1] / 60, 1),
-        "train_loss": [round(value, 4) for value in history.train_loss],
-        "valid": {key: [round(v, 4) for v in values] for key, values in history.valid.items()},
-        "accuracy_with_nine_looks": nine["accuracy"],
-        "wrong_with_nine_looks": nine["wrong"],
-        **once,
-        "images_from": IMAGES_FROM,
-    }
-    save_checkpoint(out.with_suffix(".model.pt"), model=model, recipe=asdict(recipe))
-    write_record(out, record)
-    checkpoint.unlink()
-    print(
-        f"{once['accuracy']:.2%} right ({once['wrong']} of {once['images']} wrong), "
-        f"{nine['accuracy']:.2%} with nine looks; {record['minutes']} minutes; result in {out}"
-    )
-    return 0
-
-
-def _ablate(args: argparse.Namespace) -> int:
-    """Each variant with each seed; the record is written after every run, so it can be resumed."""
-    out = writable(args.out or Path("runs/handwritten_digits_ablation.json"))
-    decide_about(out, args)
-    data, judge = hold_out(load("shipped", train=True), 1000)
-    accuracies = {name: [] for name in ABLATION}
-    if args.resume and out.exists():
-        accuracies |= read_record(out)["accuracies"]
-    try:
-        for seed in range(args.ablation):
-            for name, recipe in ABLATION.items():
-                if len(accuracies[name]) > seed:
-                    continue
-                seed_everything(seed)
-                model = build(recipe)
-                try:
-                    train(model, recipe, data, seed=seed)
-                    right = summary(probabilities(model, judge), judge)["accuracy"]
-                except FloatingPointError:  # the loss left all bounds: recorded as what it is
-                    right = None
-                accuracies[name].append(right)
-                print(f"seed {seed}  {name:24} {right}")
-                record = {**circumstances("cpu"), "precision": "float32"}
-                recipes = {name: asdict(recipe) for name, recipe in ABLATION.items()}
-                images = {"train_images": len(data), "images": len(judge)}
-                write_record(out, record | images | {"recipes": recipes, "accuracies": accuracies})
-    except KeyboardInterrupt:
-        return interrupted(out)
-    return 0
+    return _classifier.main(args, PROJECT)

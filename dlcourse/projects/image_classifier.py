@@ -8,36 +8,15 @@ evaluation.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dlcourse import datasets
 from dlcourse.models import ColorCNN, LeNet
-from dlcourse.projects._judging import confusion_matrix as confusion_matrix  # for the notebook, too
-from dlcourse.projects._judging import hold_out, summary
-from dlcourse.projects._judging import unpack as unpack
-from dlcourse.projects._options import (
-    add_run_options,
-    decide_about,
-    find_device,
-    find_precision,
-    interrupted,
-    positive,
-    told,
-    writable,
-)
-from dlcourse.projects._record import circumstances, read_record, write_record
-from dlcourse.training import (
-    History,
-    accuracy,
-    fit,
-    predict,
-    save_checkpoint,
-    seed_everything,
-)
+from dlcourse.projects import _classifier
+from dlcourse.projects._judging import unpack as unpack  # for the notebook, too
+from dlcourse.training import History, accuracy, decay_groups, fit, predict
 
 import numpy as np
 import torch
@@ -222,13 +201,8 @@ def train(
     """Train a model by a recipe; `options` go to `dlcourse.training.fit`."""
     generator = torch.Generator().manual_seed(seed)
     loader = DataLoader(data, recipe.batch_size, shuffle=True, generator=generator)
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]  # biases, batch normalisation
     optimizer = torch.optim.SGD(
-        [
-            {"params": weights, "weight_decay": recipe.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
+        decay_groups(model, recipe.weight_decay),
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.schedule != "constant",
@@ -295,147 +269,39 @@ def probabilities(
 # -------------------------------------------------------------------------------------- the program
 
 
+def default_recipe(data: str, device: str) -> str:
+    if data == "shipped":
+        return "shipped"
+    return "gpu" if device.startswith("cuda") else "hour"
+
+
+PROJECT = _classifier.Classifier(
+    name="image_classifier",
+    load=load,
+    build=build,
+    train=train,
+    probabilities=probabilities,
+    recipes=RECIPES,
+    default_recipe=default_recipe,
+    looks=("six", SIX_LOOKS),
+    ablation=ABLATION,
+    ablation_looks={"accuracy": ONE_LOOK, "accuracy_with_six_looks": SIX_LOOKS},
+    held_out={"shipped": 1000, "full": 5000},
+    errors_kept=20,  # CIFAR-10 has no licence: a record shows a few images, and no more
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m dlcourse train image_classifier`."""
-    add = parser.add_argument
-    add(
-        "--data",
-        help="the pictograms of the course (default), or all of CIFAR-10",
-        choices=["shipped", "full"],
-        default="shipped",
+    _classifier.add_arguments(
+        parser,
+        PROJECT,
+        data="the pictograms of the course (default), or all of CIFAR-10",
+        recipe="what to train and how "
+        "(default: shipped for shipped; for full gpu on a GPU, else hour)",
     )
-    about = "what to train and how (default: shipped for shipped; for full gpu on a GPU, else hour)"
-    add("--recipe", help=about, choices=list(RECIPES))
-    add("--epochs", help="passes over the data (default: the recipe's)", type=positive)
-    add(
-        "--validate",
-        help="judge on the last N training images, held out, and leave the test set alone",
-        type=positive,
-        metavar="N",
-    )
-    add(
-        "--ablation",
-        help="train every variant of the small recipe with SEEDS seeds, judged on held-out images",
-        type=positive,
-        metavar="SEEDS",
-    )
-    add_run_options(add)
 
 
 def main(args: argparse.Namespace) -> int:
     """Train, judge once, write the result.  Exit code 0; 130: interrupted; 1: an error, told."""
-    return told(_ablate if args.ablation else _train_once, args)
-
-
-ERRORS_KEPT = 20  # CIFAR-10 has no licence: a record shows a few images, and no more
-
-
-def _train_once(args: argparse.Namespace) -> int:
-    device = find_device(args.device)
-    full = "gpu" if device.startswith("cuda") else "hour"
-    recipe_name = args.recipe or {"shipped": "shipped", "full": full}[args.data]
-    recipe = RECIPES[recipe_name]
-    recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
-    name = f"image_classifier_{args.data}_{recipe_name}{'_validation' if args.validate else ''}"
-    out = writable(args.out or Path("runs") / f"{name}.json")
-    checkpoint = out.with_suffix(".checkpoint.pt")
-    decide_about(checkpoint, args)
-    run = {"device": device, "autocast": find_precision(args.precision, device)}
-
-    data, judge = load(args.data, train=True), None
-    if args.validate:
-        data, judge = hold_out(data, args.validate)
-    seed_everything(args.seed)
-    model = build(recipe, data)
-    parameters = sum(p.numel() for p in model.parameters())
-    precision = "float32" if run["autocast"] is None else "bfloat16"
-    print(f"{len(data)} images, {parameters} parameters, {recipe.epochs} epochs, {precision}")
-    settings = {**asdict(recipe), "data": args.data, "images": len(data), "seed": args.seed}
-    settings["widths"] = list(recipe.widths)
-    saving = {"checkpoint": checkpoint, "resume": args.resume, "settings": settings}
-    processor_time = time.process_time()
-    try:
-        history = train(model, recipe, data, seed=args.seed, valid=judge, **run, **saving)
-    except KeyboardInterrupt:
-        return interrupted(checkpoint)
-    processor_time = time.process_time() - processor_time
-
-    # Only now is the test set looked at, and only once.
-    judge = load(args.data, train=False) if judge is None else judge
-    once = summary(probabilities(model, judge, **run), judge, ERRORS_KEPT)
-    six = summary(probabilities(model, judge, looks=SIX_LOOKS, **run), judge, 0)
-    record = {
-        **circumstances(device),
-        "seed": args.seed,
-        "precision": precision,
-        "recipe": asdict(recipe),
-        "parameters": parameters,
-        "train_images": len(data),
-        "judged_on": f"last {args.validate} training images" if args.validate else "test set",
-        "minutes": round(history.seconds[-1] / 60, 1),
-        # Of all threads, since the last start: what a run costs where it shares the machine.
-        "processor_minutes": round(processor_time / 60, 1),
-        "resumed": bool(args.resume),
-        "train_loss": [round(value, 4) for value in history.train_loss],
-        "valid": {key: [round(v, 4) for v in values] for key, values in history.valid.items()},
-        "accuracy_with_six_looks": six["accuracy"],
-        "wrong_with_six_looks": six["wrong"],
-        **once,
-    }
-    save_checkpoint(out.with_suffix(".model.pt"), model=model, recipe=settings)
-    write_record(out, record)
-    checkpoint.unlink()
-    print(
-        f"{once['accuracy']:.2%} right ({once['wrong']} of {once['images']} wrong), "
-        f"{six['accuracy']:.2%} with six looks; {record['minutes']} minutes; result in {out}"
-    )
-    return 0
-
-
-def _ablate(args: argparse.Namespace) -> int:
-    """Each variant with each seed; the record is written after every run, so it can be resumed."""
-    out = writable(args.out or Path(f"runs/image_classifier_{args.data}_ablation.json"))
-    decide_about(out, args)
-    device = find_device(args.device)
-    data, judge = hold_out(load(args.data, train=True), args.validate or 5000)
-    found = {name: {"accuracy": [], "accuracy_with_six_looks": []} for name in ABLATION}
-    if args.resume and out.exists():
-        found |= read_record(out)["found"]
-    try:
-        for seed in range(args.ablation):
-            for name, recipe in ABLATION.items():
-                if len(found[name]["accuracy"]) > seed:
-                    continue
-                recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
-                one, six = _variant(recipe, data, judge, seed, device)
-                found[name]["accuracy"].append(one)
-                found[name]["accuracy_with_six_looks"].append(six)
-                print(f"seed {seed}  {name:24} {one}  with six looks {six}")
-                record = {
-                    **circumstances(device),
-                    "precision": "float32",
-                    "train_images": len(data),
-                    "images": len(judge),
-                    "epochs": recipe.epochs,
-                    "recipes": {name: asdict(recipe) for name, recipe in ABLATION.items()},
-                    "found": found,
-                }
-                write_record(out, record)
-    except KeyboardInterrupt:
-        return interrupted(out)
-    return 0
-
-
-def _variant(
-    recipe: Recipe, data: TensorDataset, judge: TensorDataset, seed: int, device: str
-) -> tuple[float | None, float | None]:
-    """The accuracies with one look and with six; None where the loss left all bounds."""
-    seed_everything(seed)
-    model = build(recipe, data)
-    try:
-        train(model, recipe, data, seed=seed, device=device)
-    except FloatingPointError:
-        return None, None
-    one = summary(probabilities(model, judge, device=device), judge, 0)["accuracy"]
-    six = summary(probabilities(model, judge, looks=SIX_LOOKS, device=device), judge, 0)["accuracy"]
-    return one, six
+    return _classifier.main(args, PROJECT)
