@@ -587,3 +587,53 @@ def test_a_sliding_window_moves_by_css_alone_and_only_for_who_wants_motion():
 def test_a_sliding_window_does_not_leave_the_image():
     with pytest.raises(ValueError, match="3 x 4 windows of 3 x 3 with stride 2 do not fit"):
         sliding(np.zeros((3, 4)))
+
+
+# -- points that move --------------------------------------------------------------------------
+
+
+def moving_points(places=(((0, 0), (1, 1)), ((0, 1), (1, 0))), titles=("in", "<out>")):
+    import matplotlib.pyplot as plt
+
+    ax = plt.figure(figsize=(4, 4)).subplots()
+    ax.set(xlim=(-1, 2), ylim=(-1, 2))
+    return plots.stations(places, [0, 1], titles, ax=ax, name="fold", label="two points")
+
+
+def test_stations_put_every_point_at_all_its_places():
+    drawn = moving_points()
+    spots = re.findall(r"--x(\d):([\d.]+)px;--y\d:([\d.]+)px", drawn.html)
+    assert [k for k, *_ in spots] == ["0", "1"] * 2  # place by place, point by point
+    figure = drawn.ax.figure
+    height = figure.get_figheight() * 72
+    for (_, x, y), point in zip(spots, [(0, 0), (0, 1), (1, 1), (1, 0)], strict=True):
+        spot = drawn.ax.transData.transform(point) * 72 / figure.dpi
+        np.testing.assert_allclose([float(x), float(y)], [spot[0], height - spot[1]], atol=0.06)
+    assert drawn.html.count("<circle r=") == drawn.html.count('<rect x="-4"') == 1
+    assert ">&lt;out&gt;</text>" in drawn.html
+
+
+def test_stations_move_by_css_alone_and_rest_at_the_last_for_who_wants_no_motion():
+    html = moving_points()._repr_html_()
+    assert "<script" not in html
+    start = html.index("@media (prefers-reduced-motion:no-preference){")
+    assert "animation:" not in html[:start]
+    assert html[start:].count("animation:") == 3  # the points and two titles
+    assert ".dl-fold{transform:translate(var(--x1),var(--y1))}" in html[:start]
+    assert ".dl-fold-0{opacity:0}" in html[:start]
+    assert ".dl-fold-1{opacity:1}" in html[:start]
+    assert "animation-play-state:paused" in html
+    assert html == moving_points()._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("places", "titles"),
+    [
+        ([[(0, 0), (1, 1)]], ["in"]),
+        ([[(0, 0), (1, 1)], [(0, 0)]], ["in", "out"]),
+        ([[(0, 0), (1, 1)]] * 2, ["in"]),
+    ],
+)
+def test_stations_want_places_labels_and_titles_that_fit(places, titles):
+    with pytest.raises(ValueError, match="a title for each, and N labels"):
+        moving_points(places, titles)

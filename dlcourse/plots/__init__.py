@@ -4,8 +4,8 @@
     plots.curves({"mini": losses, "torch": losses})    and the other figures of `figures.py`
     plots.draw_graph(loss, model)                      the computational graph, mini's or torch's
 
-colors.py the palette, style.py the look, figures.py the figures, motion.py, descent.py and
-window.py those that move, memory.py views in their memory; graph.py, layout.py and svg.py draw
+colors.py the palette, style.py the look, figures.py the figures, motion.py, descent.py, stations.py
+and window.py those that move, memory.py views in their memory; graph.py, layout.py and svg.py draw
 graphs, without Matplotlib.
 Nothing here imports mini or torch.
 """
@@ -24,6 +24,7 @@ from dlcourse.plots.figures import (
 )
 from dlcourse.plots.graph import GraphDrawing, draw_graph
 from dlcourse.plots.memory import memory_walk
+from dlcourse.plots.stations import stations
 from dlcourse.plots.style import save_figure, to_svg, use_style
 from dlcourse.plots.window import sliding_window
 
@@ -43,6 +44,7 @@ __all__ = [
     "memory_walk",
     "save_figure",
     "sliding_window",
+    "stations",
     "to_svg",
     "use_style",
 ]
