@@ -2,6 +2,7 @@
 
 import itertools
 
+from dlcourse import mini
 from dlcourse.exercises import Hint, close, exercise, expect, expect_close
 
 import numpy as np
@@ -31,6 +32,33 @@ check_parameters.wrong("Those are the units", 944)
 check_parameters.wrong("three layers", 84_000)
 
 
+@exercise(
+    name="arrangement",
+    solution=6561,
+    reasoning="""Layers of $H$ fold into $H$ pieces each, and $24 / H$ of them into $H^{24/H}$:
+$2^{12} = 4^6 = 4096$, but $3^8 = 6561$. With $n$ units, $(n/H) \\log H$ is largest at
+$H = e$.""",
+    shown="Narrow layers fold most, but not the narrowest: a layer of one unit folds nothing.",
+)
+def check_arrangement(answer):
+    if close(answer, 4096):
+        raise Hint("That is twelve layers of two, or six of four. Is there nothing better between?")
+    if close(answer, 24) or close(answer, 25):
+        raise Hint("That is all of them side by side. Put some behind each other.")
+    if close(answer, 2**24):
+        raise Hint("Each layer must fold, and a layer of one unit has no crease to fold at.")
+    if close(answer, 8) or close(answer, 3):
+        raise Hint("Not how many layers or units a layer: how many pieces they draw.")
+    expect(close(answer, 6561), "H pieces from each of 24 / H layers: compare the divisors of 24.")
+
+
+check_arrangement.wrong("nothing better between", 4096)
+check_arrangement.wrong("side by side", 25)
+check_arrangement.wrong("no crease", 2**24)
+check_arrangement.wrong("how many pieces", 8)
+check_arrangement.wrong("divisors of 24", 1296)
+
+
 # -- by hand -----------------------------------------------------------------------------------
 
 
@@ -46,7 +74,7 @@ def parity():
     solution=parity,
     reasoning="""All units see the number of ones. As a function of it the parity goes up, down and
 up again; the outgoing weights are its changes of slope.""",
-    shown="Parity needs as many ReLUs side by side as there are bits; folds need the logarithm.",
+    shown="Side by side, in this way, it takes as many ReLUs as bits; folds need the logarithm.",
 )
 def check_parity(parity):
     got = parity()
@@ -105,6 +133,96 @@ def a_flat_last_layer():
 
 
 # -- change the code ---------------------------------------------------------------------------
+
+
+def backward_tanh(G, saved):
+    """Gradients [(W, b), ...] of a tanh network: G (B, K), saved [(h, W), ...]."""
+    grads = []
+    for h, W in reversed(saved):
+        grads.insert(0, (G.T @ h, G.sum(0)))
+        G = (G @ W) * (1 - h**2)  # tanh' = 1 - tanh^2, and h is the tanh
+    return grads
+
+
+@exercise(
+    solution=backward_tanh,
+    reasoning="""Only the slope is another: $1 - \\tanh^2(A)$, and $\\tanh(A)$ has been saved, as
+the input $h$ of the next layer. What comes out below the first layer is thrown away.""",
+    shown="Slopes that can be read off the output save memory: A itself need not be kept.",
+)
+def check_backward_tanh(backward_tanh):
+    rng = np.random.default_rng(0)
+    shapes, X, G = [(4, 3), (5, 4), (2, 5)], rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    leaves = [
+        (mini.tensor(rng.normal(size=s), requires_grad=True),
+         mini.tensor(rng.normal(size=s[0]), requires_grad=True))
+        for s in shapes
+    ]  # fmt: skip
+    saved, h = [], mini.tensor(X)
+    for W, b in leaves:
+        saved.append((h.detach().numpy().copy(), W.detach().numpy().copy()))
+        A = h @ W.T + b
+        h = A.tanh()
+    A.backward(mini.tensor(G))
+    got = backward_tanh(G.copy(), saved)
+    expect(
+        isinstance(got, tuple | list)
+        and len(got) == 3
+        and all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in got),
+        "Return a list of three pairs (gradient of W, gradient of b), one for each layer.",
+    )
+    shape = lambda pair: np.shape(pair[0])  # noqa: E731
+    if [shape(pair) for pair in got] == shapes[::-1]:
+        raise Hint("These are in the order of the backward pass. Give the first layer first.")
+    for number, ((W, b), pair) in enumerate(zip(leaves[::-1], got[::-1], strict=True)):
+        layer = f"layer {3 - number} of 3"
+        if np.shape(pair[1]) == b.shape and close(pair[1], b.grad.numpy() / 6):
+            raise Hint("The bias is added to each row of the batch: its gradient is a sum over B.")
+        if number == 1 and close(pair[0], _first_hidden(G, saved, lambda h: h > 0)):
+            raise Hint("`h > 0` is the slope of ReLU. What is the slope of tanh, said with h?")
+        if number == 1 and close(pair[0], _first_hidden(G, saved, lambda h: 1 - np.tanh(h) ** 2)):
+            raise Hint("h is tanh(A) already: the slope is 1 - h ** 2.")
+        if number == 1 and close(pair[0], _first_hidden(G, saved, np.ones_like)):
+            raise Hint("On the way down, G passes the activation: times its slope.")
+        expect_close(pair[0], W.grad.numpy(), f"the gradient of W in {layer}")
+        expect_close(pair[1], b.grad.numpy(), f"the gradient of b in {layer}")
+
+
+def _first_hidden(G, saved, slope):
+    """The gradient of the last W but one if the activation had that slope."""
+    (h1, _), (h2, W2) = saved[-2:]
+    return ((G @ W2) * slope(h2)).T @ h1
+
+
+def _with_slope(slope):
+    def answer(G, saved):
+        grads = []
+        for h, W in reversed(saved):
+            grads.insert(0, (G.T @ h, G.sum(0)))
+            G = (G @ W) * slope(h)
+        return grads
+
+    return answer
+
+
+check_backward_tanh.wrong("slope of ReLU", _with_slope(lambda h: h > 0))
+check_backward_tanh.wrong("tanh(A) already", _with_slope(lambda h: 1 - np.tanh(h) ** 2))
+check_backward_tanh.wrong("times its slope", _with_slope(np.ones_like))
+
+
+@check_backward_tanh.wrong("first layer first")
+def last_layer_first(G, saved):
+    return backward_tanh(G, saved)[::-1]
+
+
+@check_backward_tanh.wrong("a sum over B")
+def means_over_the_batch(G, saved):
+    return [(W, b / len(G)) for W, b in backward_tanh(G, saved)]
+
+
+@check_backward_tanh.wrong("the gradient of W in layer 2 of 3")
+def forgets_a_square(G, saved):
+    return _with_slope(lambda h: 1 - h)(G, saved)
 
 
 def balance(W1, b1, W2):
