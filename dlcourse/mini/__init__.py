@@ -30,6 +30,7 @@ from dlcourse.mini._grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from dlcourse.mini._integers import count_in_int64
 from dlcourse.mini._memory import keep_freed_memory
 from dlcourse.mini._serialization import load, save
 from dlcourse.mini._settings import (
@@ -47,6 +48,7 @@ from dlcourse.mini.autograd.anomaly import is_anomaly_enabled
 from dlcourse.mini.jit import compile
 from dlcourse.mini.ops.creation import Generator, default_generator
 
+count_in_int64()
 keep_freed_memory()
 
 __all__ = [

@@ -137,4 +137,4 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
             edges.reshape(-1, edges.shape[-1]), values.reshape(-1, values.shape[-1]), strict=True
         )
         out = np.array([np.searchsorted(e, v, side) for e, v in rows]).reshape(values.shape)
-    return Tensor(np.asarray(out, np.int32 if out_int32 else np.int64))
+    return Tensor(np.asarray(out, np.intc if out_int32 else np.int64))

@@ -39,7 +39,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
         if array.dtype.kind == "f" and dtype is None:
             array = array.astype(get_default_dtype().numpy)
     if dtype is not None:
-        array = array.astype(numpy_dtype(dtype), copy=False)
+        array = array.astype(numpy_dtype(dtype))
     from_numpy_dtype(array.dtype)  # refuses what mini does not know
     return Tensor(array, requires_grad)
 
@@ -144,7 +144,7 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A tensor of the given size filled with `fill_value`, whose kind decides the dtype."""
     fill_value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     if dtype is None and not isinstance(fill_value, float):
-        dtype = from_numpy_dtype(np.asarray(fill_value).dtype)
+        dtype = tensor(fill_value).dtype
     return _filled("full", (size,), fill_value, dtype, device, requires_grad)
 
 

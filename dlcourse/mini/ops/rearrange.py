@@ -286,7 +286,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     repeat_interleave(repeats) of a vector of integers names each index as often as it says.
     """
     if repeats is None:
-        return Tensor(np.repeat(np.arange(input._data.size), input._data))
+        return Tensor(np.repeat(np.arange(input._data.size), input._data.astype(np.intp)))
     if dim is None:
         input, dim = ravel(input), 0
     dim = wrap_dim(dim, input._data.ndim)
@@ -305,7 +305,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         raise RuntimeError(
             "repeats can not be negative" if counts.ndim else "Repeats must be non-negative"
         )
-    index = np.repeat(np.arange(size), counts)
+    index = np.repeat(np.arange(size), counts.astype(np.intp))
     if output_size is not None and output_size != len(index):
         raise RuntimeError("allocated size does not match required size")
     return input.index_select(dim, Tensor(index))

@@ -56,7 +56,7 @@ def embedding_bag(
     padding_idx = _padding(padding_idx, weight)
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
-    bag = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    bag = np.repeat(np.arange(len(ends) - 1), np.diff(ends).astype(np.intp))
     kept = np.ones(index.shape, bool) if padding_idx is None else index != padding_idx
     index, bag = index[kept], bag[kept]
     rows = Embedding.apply(weight, index, None)  # (N, D)
