@@ -192,7 +192,7 @@ def test_variants_are_trained_as_long_and_judged_on_as_many_as_was_asked_for(qui
     assert run("--ablation", "1", "--epochs", "1", "--validate", "20", "--out", "a.json") == 0
     record = json.loads((quick / "a.json").read_text())
     assert (record["train_images"], record["images"]) == (20, 20)
-    assert {recipe["epochs"] for recipe in record["recipes"].values()} == {1}
+    assert {record["epochs"], *(recipe["epochs"] for recipe in record["recipes"].values())} == {1}
 
 
 def test_the_command_in_a_record_repeats_its_figures_and_names_no_folder():

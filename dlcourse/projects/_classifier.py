@@ -179,6 +179,7 @@ def _ablate(args: argparse.Namespace, project: Classifier) -> int:
         "precision": "float32",
         "train_images": len(data),
         "images": len(judge),
+        "epochs": next(iter(recipes.values())).epochs,  # variants are trained as long
         "recipes": {name: asdict(recipe) for name, recipe in recipes.items()},
     }
     found = {name: {key: [] for key in project.ablation_looks} for name in recipes}
