@@ -4,13 +4,14 @@ import argparse
 import itertools
 import json
 import math
+from dataclasses import asdict
 
 import pytest
 
 torch = pytest.importorskip("torch")
 pd = pytest.importorskip("pandas")
 
-from dlcourse import datasets, training  # noqa: E402
+from dlcourse import datasets, projects, training  # noqa: E402
 from dlcourse.projects import tabular_regression as project  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -166,3 +167,90 @@ def test_an_interrupted_run_goes_on_to_the_same_result(quick, monkeypatch):
     assert run("--epochs", "3", "--out", "parts.json", "--resume") == 0
     whole, parts = (json.loads((quick / f"{n}.json").read_text()) for n in ("whole", "parts"))
     assert whole["scores"] == parts["scores"]
+
+
+# ------------------------------------------------------------------------------- the comparison
+
+
+def runs_of(path):
+    """The runs of a comparison, without their times."""
+    runs = json.loads(path.read_text())["runs"]
+    return {name: run["scores"] for name, run in runs.items()}
+
+
+@pytest.fixture
+def short(quick, monkeypatch):
+    """A comparison of all models on two sizes, and of one variant."""
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr(project, "SIZES", (100,))
+    monkeypatch.setattr(project, "VARIANTS", {"wider": project.Recipe(hidden=80)})
+    return quick
+
+
+def test_a_comparison_has_every_model_size_and_seed_and_can_be_resumed(short, monkeypatch, capsys):
+    compare = ("--compare", "2", "--epochs", "1")
+    assert run(*compare, "--out", "straight.json") == 0
+    train, done = project.train, []
+
+    def interrupting(*arguments, **options):
+        done.append(1)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        return train(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(project, "train", interrupting)
+        assert run(*compare, "--out", "a.json") == 130
+    assert 0 < len(runs_of(short / "a.json")) < len(runs_of(short / "straight.json"))
+    assert run(*compare, "--out", "a.json") == 1
+    assert run("--compare", "2", "--epochs", "2", "--out", "a.json", "--resume") == 1
+    assert "made with other recipes" in capsys.readouterr().err
+    assert run(*compare, "--out", "a.json", "--resume") == 0
+    assert runs_of(short / "a.json") == runs_of(short / "straight.json")
+
+    names = set(runs_of(short / "a.json"))
+    networks = {f"{m}, all, seed {s}" for m in ("mlp", "wider") for s in (0, 1)}
+    others = {f"{m}, all, seed 0" for m in project.MODELS[:-1]}
+    assert names == networks | others | {
+        f"{m}, 100, seed {s}" for m in project.MODELS for s in (0, 1)
+    }
+
+
+def test_another_seed_draws_other_stones(short):
+    assert run("--compare", "2", "--epochs", "1", "--out", "a.json") == 0
+    runs = runs_of(short / "a.json")
+    assert runs["linear, 100, seed 0"] != runs["linear, 100, seed 1"]
+    assert runs["mlp, all, seed 0"] != runs["mlp, all, seed 1"]
+
+
+@pytest.mark.parametrize("option", [("--model", "mean"), ("--loss", "l1"), ("--size", "100")])
+def test_a_comparison_of_everything_refuses_to_be_of_one_thing(option, quick, capsys):
+    assert run("--compare", "1", *option) == 1
+    assert "it compares all of them" in capsys.readouterr().err
+
+
+def test_the_shipped_comparison_is_of_this_program(few):
+    record = projects.recorded("tabular_regression")
+    recipes = {"mlp": project.Recipe(), **project.VARIANTS}
+    assert record["recipes"] == {name: asdict(recipe) for name, recipe in recipes.items()}
+    assert record["epochs"] is None
+    last = record["seeds"] - 1
+    for size in (*project.SIZES, "all"):
+        assert f"mlp, {size}, seed {last}" in record["runs"]
+
+
+def test_few_stones_get_small_batches_and_many_passes():
+    recipe = project.Recipe()
+    assert project.for_size(recipe, 100).epochs == 100
+    assert project.for_size(recipe, 1000).epochs == 50
+    assert project.for_size(recipe, 10_000).batch_size == 32
+    assert project.for_size(recipe, 10_001) == recipe
+
+
+def test_a_damaged_or_missing_set_is_one_clear_error(monkeypatch, tmp_path, capsys):
+    def damaged():
+        raise datasets.DataError("diamonds.csv.bz2 is damaged")
+
+    monkeypatch.setattr(datasets, "diamonds", damaged)
+    assert run("--out", str(tmp_path / "out.json")) == 1
+    assert capsys.readouterr().err == "error: diamonds.csv.bz2 is damaged\n"

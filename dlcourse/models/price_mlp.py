@@ -17,6 +17,7 @@ class PriceMLP(nn.Module):
 
     The last `len(counts)` columns of the input hold the categories' codes, as whole numbers.
     `embedding` 0 puts the codes themselves, standardised, in the place of learnt vectors.
+    These start small, or what they learn would be lost among what they are born with.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class PriceMLP(nn.Module):
         numbers: int,
         counts: Sequence[int],
         embedding: int = 2,
+        embedding_std: float = 0.1,
         hidden: int = 64,
         layers: int = 2,
         outputs: int = 1,
@@ -32,6 +34,8 @@ class PriceMLP(nn.Module):
         super().__init__()
         self.numbers, self.logs = numbers, list(logs)
         self.tables = nn.ModuleList(nn.Embedding(n, embedding) for n in counts if embedding)
+        for table in self.tables:
+            nn.init.normal_(table.weight, std=embedding_std)
         scaled = numbers if embedding else numbers + len(counts)
         self.register_buffer("mean", torch.zeros(scaled))
         self.register_buffer("std", torch.ones(scaled))

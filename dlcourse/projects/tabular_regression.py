@@ -263,6 +263,7 @@ class Recipe:
 
     loss: str = "mse"  # or l1, gaussian, quantiles
     embedding: int = 2  # length of a grade's vector; 0: its number in the alphabet
+    embedding_std: float = 0.1  # of its numbers at the start; torch would take 1
     hidden: int = 64
     layers: int = 3
     logs: bool = True  # of carat and lengths
@@ -278,7 +279,8 @@ def build(recipe: Recipe) -> PriceMLP:
     outputs, _ = LOSSES[recipe.loss]
     logs = LOGS if recipe.logs else ()
     sizes = {"embedding": recipe.embedding, "hidden": recipe.hidden, "layers": recipe.layers}
-    return PriceMLP(len(NUMBERS), counts, **sizes, outputs=outputs, logs=logs).double()
+    start = {"embedding_std": recipe.embedding_std}
+    return PriceMLP(len(NUMBERS), counts, **sizes, **start, outputs=outputs, logs=logs).double()
 
 
 def parameters(model: nn.Module) -> int:
@@ -378,13 +380,24 @@ def price(model: PriceMLP, stone: Mapping[str, Any], loss: str = "mse") -> float
 
 # -------------------------------------------------------------------------------------- the program
 
+JUDGED = ("train", "valid", "test")  # by those who may be fitted again; `calibrate` is kept
 MODELS = ("mean", "per carat", "linear", "neighbours", "boosting", "mlp")
 SIZES = (100, 1000, 10_000)  # of the learning curve; then all
 VARIANTS: dict[str, Recipe] = {
     "codes as numbers": Recipe(embedding=0),
     "no logarithms": Recipe(logs=False),
     "absolute error": Recipe(loss="l1"),
+    "vectors start large": Recipe(embedding_std=1.0),
+    "twice as wide": Recipe(hidden=128),
+    "five times as long": Recipe(epochs=40),
 }
+
+
+def for_size(recipe: Recipe, size: int) -> Recipe:
+    """The recipe for few stones: small batches and many passes, or there would be no steps."""
+    if size > SIZES[-1]:
+        return recipe
+    return replace(recipe, batch_size=32, epochs=max(8, min(100, 50_000 // size)))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -459,7 +472,7 @@ def _train_once(args: argparse.Namespace) -> int:
         save_model(out.with_suffix(".model.pt"), model, recipe)
     write_record(out, record)
     checkpoint.unlink(missing_ok=True)
-    for part in ("train", "valid", "test"):
+    for part in JUDGED:
         found = record["scores"][part]
         print(f"{part:6} RMSE of logs {found['rmse']:.4f}, median error {found['median']:.2f} %")
     print(f"result in {out}")
@@ -471,9 +484,11 @@ def _fitted(name: str, data: TensorDataset, seed: int) -> Any:
     return baselines(seed)[name].fit(rows, y[:, 0].numpy())
 
 
-def _rounded_scores(guess: Callable, parts: Mapping[str, TensorDataset]) -> dict[str, Any]:
+def _rounded_scores(
+    guess: Callable, parts: Mapping[str, TensorDataset], names: Sequence[str] = JUDGED
+) -> dict[str, Any]:
     found = {}
-    for part in ("train", "valid", "test"):
+    for part in names:
         rows, y = parts[part].tensors
         measured = scores(y[:, 0].numpy(), guess(rows))
         found[part] = {key: round(value, 5) for key, value in measured.items()}
@@ -482,51 +497,68 @@ def _rounded_scores(guess: Callable, parts: Mapping[str, TensorDataset]) -> dict
 
 def _compare(args: argparse.Namespace) -> int:
     """The record is written after every run, so it can be resumed."""
+    if args.model != "mlp" or args.loss != "mse" or args.size:
+        raise ValueError("--compare has no --model, --loss or --size: it compares all of them")
     out = writable(args.out or Path("runs") / "tabular_regression.json")
     decide_about(out, args)
     device = find_device(args.device)
     parts = load()
-    record = {**circumstances(device), "stones": {p: len(d) for p, d in parts.items()}}
-    runs = read_record(out)["runs"] if args.resume and out.exists() else {}
+    recipes = {"mlp": Recipe(), **VARIANTS}
+    recipes = {name: replace(r, epochs=args.epochs or r.epochs) for name, r in recipes.items()}
+    record = {**circumstances(device), "seeds": args.compare, "epochs": args.epochs}
+    record |= {"stones": {part: len(data) for part, data in parts.items()}}
+    record |= {"recipes": {name: asdict(recipe) for name, recipe in recipes.items()}}
+    runs = _runs_of(out, record) if args.resume and out.exists() else {}
     try:
-        for name, work in _plan(args, parts, device):
+        for name, work in _plan(args, parts, device, recipes):
             if name not in runs:
                 start = time.process_time()
                 runs[name] = work()
                 runs[name]["cpu_seconds"] = round(time.process_time() - start, 1)
                 write_record(out, record | {"runs": runs})
-                print(f"{name:44} {runs[name]['scores']['test']}", flush=True)
+                print(f"{name:36} {runs[name]['scores']['test']}", flush=True)
+        write_record(out, record | {"runs": runs})
     except KeyboardInterrupt:
         return interrupted(out)
+    print(f"result in {out}")
     return 0
 
 
-def _plan(
-    args: argparse.Namespace, parts: Mapping[str, TensorDataset], device: str
-) -> Sequence[tuple[str, Callable[[], dict]]]:
-    """(name, work) of every run: models by size, then variants of the network."""
+def _runs_of(out: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What an interrupted comparison has done, if it was of the same stones and recipes."""
+    found = read_record(out)
+    for key in ("stones", "recipes", "epochs"):
+        if found.get(key) != record[key]:
+            raise ValueError(f"{out} was made with other {key}: resume with the same, or --restart")
+    return found.get("runs", {})
 
-    def judged(model: str, recipe: Recipe, size: int | None, seed: int) -> dict:
+
+def _plan(
+    args: argparse.Namespace, parts: Mapping[str, TensorDataset], device: str,
+    recipes: Mapping[str, Recipe],
+) -> list[tuple[str, Callable[[], dict]]]:  # fmt: skip
+    """(name, work) of every run: models by size, then variants of the network on all stones.
+
+    On all stones a seed changes nothing but networks: the other models are fitted once.
+    """
+
+    def judged(model: str, size: int | None, seed: int) -> dict:
         data = some(parts["train"], size, seed)
-        if model != "mlp":
-            return _rounded_scores(_fitted(model, data, seed).predict, parts)
-        if size is not None:  # as many steps as there would be, or nearly
-            recipe = replace(recipe, batch_size=32, epochs=max(8, min(100, 50_000 // size)))
+        if model in MODELS[:-1]:
+            return _rounded_scores(_fitted(model, data, seed).predict, parts, JUDGED[1:])
+        recipe = for_size(recipes[model], len(data))
         recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
         seed_everything(seed)
         net = build(recipe)
         train(net, recipe, data, seed=seed, device=device, progress=False)
-        return _rounded_scores(lambda rows: point(predict(net, rows), recipe.loss), parts)
+        return _rounded_scores(lambda rows: point(predict(net, rows), recipe.loss), parts,
+                               JUDGED[1:])  # fmt: skip
 
     plan = []
     for seed in range(args.compare):
         for size in (None, *SIZES):
-            plan += [
-                (f"{model}, {size or 'all'}, seed {seed}", (judged, model, Recipe(), size, seed))
-                for model in MODELS
-            ]
-        plan += [
-            (f"variant {name}, seed {seed}", (judged, "mlp", recipe, None, seed))
-            for name, recipe in VARIANTS.items()
-        ]
-    return [(name, lambda w=work, a=rest: w(*a)) for name, (work, *rest) in plan]
+            models = MODELS if size or not seed else MODELS[-1:]
+            plan += [(f"{model}, {size or 'all'}, seed {seed}", (model, size, seed))
+                     for model in models]  # fmt: skip
+        plan += [(f"{name}, all, seed {seed}", (name, None, seed)) for name in VARIANTS]
+    return [(name, lambda run=run: judged(*run)) for name, run in plan]
