@@ -5,8 +5,7 @@
 SITE is a site that `make book` has built. It is served on this machine with its own Python
 (`make pyodide`), compressed and with the headers of GitHub Pages, to a headless Chromium with an
 empty profile, and then to the same profile in a browser that was started anew. So the seconds hold
-no network; the bytes are those that one would carry. The record goes to `data/results/live.json`,
-and the page `setup` reads its figures there.
+no network; the bytes are those that one would carry.
 """
 
 import argparse
@@ -29,7 +28,6 @@ from dlcourse.projects._record import circumstances, write_record
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
-RECORD = ROOT / "data" / "results" / "live.json"
 COMMAND = "python -m benchmarks.live"
 PAGE = "chapters/foundations/autograd.html"
 CELLS = {"first": "f(0.3)", "figure": "ax.loglog(steps, forward"}  # what their code holds
@@ -157,9 +155,12 @@ def main() -> None:
     parser.add_argument("site", type=Path, nargs="?", default=ROOT / "_build" / "html")
     parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), ""))
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=RECORD)
+    parser.add_argument("--out", type=Path, help="write the figures to this file, too")
     args = parser.parse_args()
-    write_record(args.out, measure(args.site, args.browser, args.repetitions))
+    record = measure(args.site, args.browser, args.repetitions)
+    print({"cold": record["cold"], "warm": record["warm"], "load": record["load"]})
+    if args.out:
+        write_record(args.out, record)
 
 
 if __name__ == "__main__":

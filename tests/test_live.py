@@ -104,6 +104,16 @@ def test_names_of_functions_inside_are_their_own():
     assert names("x += 1")[:2] == ({"x"}, {"x"})
 
 
+@pytest.mark.parametrize("many", ["[k for k in a]", "{k for k in a}", "{k: v for k, v in a}"])
+def test_the_variables_of_a_comprehension_are_its_own(many):
+    """In the browser's Python they were the page's: what torch had named k, no cell could use."""
+    assert names(f"x = {many}") == ({"a"}, {"x"}, {"x"})
+    page = Page(
+        [f"import torch\ny = {many.replace('in a', 'in torch.ones(2)')}", f"a = ()\n{many}"]
+    )
+    assert page.kind(1) == ("all", "")
+
+
 def test_what_is_set_before_it_is_read_is_not_needed():
     tree = parse("x = 1\nfor i in many:\n    y = i + x\n    print(y, z)\nx")
     assert entering(tree.body) == {"many", "print", "z"} - {"print"}

@@ -244,6 +244,8 @@ def test_the_first_run_brings_python_and_asks_no_other_host(tab):
     assert cell.run() == stored.text_content().strip() == "0.4476169528867727"
     print(f"\nfirst result after {time.perf_counter() - began:.1f} s")
     assert cell.status.inner_text().startswith("Done in")
+    told = [text for text in tab.page.locator(".live-status").all_inner_texts() if text]
+    assert len(told) == 1  # no other cell is told that Python starts
     assert not stored.is_visible()
     assert (tab.said, tab.others()) == ([], [])
     assert len(tab.asked) > before
