@@ -6,93 +6,6 @@ import numpy as np
 import pytest
 
 
-def kept_by_the_caller(a):
-    given = mini.ones(3)
-    (a + 0).backward(given)
-    return [given]
-
-
-def the_same_for_two_leaves(a):
-    b = mini.zeros(3, requires_grad=True)
-    (a + b).backward(mini.ones(3))
-    return [b.grad]
-
-
-def kept_by_a_hook(a):
-    seen = []
-    b = a * 2
-    a.register_hook(seen.append)
-    b.sum().backward()
-    return seen
-
-
-def kept_by_a_function(a):
-    class Scale(mini.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
-
-        @staticmethod
-        def backward(ctx, grad_output):
-            kept.append(grad_output * 2)
-            return kept[0]
-
-    kept = []
-    Scale.apply(a).sum().backward()
-    return kept
-
-
-def kept_as_an_array(a):
-    class Scale(mini.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
-
-        @staticmethod
-        def backward(ctx, grad_output):
-            array = np.full(3, 2.0, np.float32)
-            kept.append(mini.from_numpy(array))
-            return mini.from_numpy(array)
-
-    kept = []
-    Scale.apply(a).sum().backward()
-    return kept
-
-
-def kept_as_the_base_of_a_view(a):
-    class Scale(mini.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
-
-        @staticmethod
-        def backward(ctx, grad_output):
-            kept.append(grad_output * 2)
-            return kept[0].view(3)
-
-    kept = []
-    Scale.apply(a).sum().backward()
-    return kept
-
-
-HOLDERS = [
-    kept_as_the_base_of_a_view,
-    kept_by_the_caller,
-    the_same_for_two_leaves,
-    kept_by_a_hook,
-    kept_by_a_function,
-    kept_as_an_array,
-]
-
-
-@pytest.mark.parametrize("program", HOLDERS, ids=lambda p: p.__name__)
-def test_a_gradient_shares_its_memory_with_nobody(program):
-    a = mini.zeros(3, requires_grad=True)
-    (other,) = program(a)
-    assert not np.shares_memory(a.grad.numpy(), other.numpy())
-    assert a.grad.is_contiguous()
-
-
 class Handed(mini.autograd.Function):
     """A function whose gradient is what `make()` gives."""
 
@@ -106,7 +19,60 @@ class Handed(mini.autograd.Function):
         return ctx.make(), None
 
 
-def handed(make, shape=(2, 3)):
+# -- who may hold a gradient beside its leaf -------------------------------------------------------
+
+
+def by_the_caller(a):
+    given = mini.ones(3)
+    (a + 0).backward(given)
+    return given
+
+
+def by_another_leaf(a):
+    b = mini.zeros(3, requires_grad=True)
+    (a + b).backward(mini.ones(3))
+    return b.grad
+
+
+def by_a_hook(a):
+    seen = []
+    a.register_hook(seen.append)
+    (a * 2).sum().backward()
+    return seen[0]
+
+
+def by_a_function(a):
+    kept = mini.ones(3)
+    Handed.apply(a, lambda: kept).sum().backward()
+    return kept
+
+
+def its_array(a):
+    array = np.ones(3, np.float32)
+    Handed.apply(a, lambda: mini.from_numpy(array)).sum().backward()
+    return mini.from_numpy(array)
+
+
+def what_it_is_a_view_of(a):
+    kept = mini.ones(1, 3)
+    Handed.apply(a, lambda: kept.view(3)).sum().backward()
+    return kept
+
+
+HOLDERS = by_the_caller, by_another_leaf, by_a_hook, by_a_function, its_array, what_it_is_a_view_of
+
+
+@pytest.mark.parametrize("program", HOLDERS, ids=lambda p: p.__name__)
+def test_a_gradient_shares_its_memory_with_nobody(program):
+    a = mini.zeros(3, requires_grad=True)
+    other = program(a)
+    assert not np.shares_memory(a.grad.numpy(), other.numpy())
+
+
+# -- nobody holds it -------------------------------------------------------------------------------
+
+
+def handed(make):
     """(the gradient that a leaf gets, where the memory was that `make` gave)."""
     where = []
 
@@ -115,7 +81,7 @@ def handed(make, shape=(2, 3)):
         where.append(out.data_ptr())
         return out
 
-    a = mini.zeros(shape, requires_grad=True)
+    a = mini.zeros(2, 3, requires_grad=True)
     Handed.apply(a, noted).sum().backward()
     assert a.grad.is_contiguous()
     return a.grad, where[0]
