@@ -4,6 +4,7 @@ The site is built once for these tests, warnings as errors, unless DLCOURSE_SITE
 been built already.
 """
 
+import ast
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dlcourse.book import check_site, fonts, records
+from dlcourse.book import address, api, check_site, fonts, records
 from dlcourse.book.check_site import Site
 from dlcourse.book.figures import COLORS, follow_theme, inline_svg, inline_svgs_of_html
 from dlcourse.book.site import engines
@@ -20,6 +21,7 @@ from dlcourse.book.terms import find_term, glossary_terms
 
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parent.parent
 PROSE = [
@@ -118,7 +120,7 @@ def test_every_listed_page_is_built(site):
 
 
 def test_nothing_else_of_the_repository_is_built(site):
-    extra = {"genindex.html", "search.html", "index.html", "prf-prf.html"}
+    extra = {"404.html", "genindex.html", "search.html", "index.html", "prf-prf.html"}
     pages = {page.name for page in site} - extra
     assert {name for name in pages if not name.startswith("chapters/")} == set()
 
@@ -134,6 +136,41 @@ def test_a_term_in_bold_leads_to_the_glossary_and_stands_in_the_index(site):
         assert [name for name in targets if f"{page.name}#{name}" not in index] == []
         if page.name.startswith(("chapters/foundations", "chapters/building_blocks")):
             assert linked, page.name
+
+
+def test_the_search_alone_loads_the_index_of_words(site):
+    loads = {page.name for page in site if "searchindex.js" in page.path.read_text("utf-8")}
+    assert loads == {"search.html"}
+
+
+def test_a_page_is_shown_before_its_scripts_have_come(site):
+    """But for the search, whose scripts want each other at once."""
+    heads = [
+        page.path.read_text("utf-8").partition("</head>")[0]
+        for page in site
+        if page.name != "search.html"
+    ]
+    tags = {tag for head in heads for tag in re.findall(r"<script[^>]* src=[^>]*>", head)}
+    assert len(tags) > 5
+    assert {tag for tag in tags if not re.search("defer|module", tag)} == set()
+    assert "defer" not in (site.folder / "search.html").read_text("utf-8").partition("</head>")[0]
+
+
+def test_every_public_name_of_mini_stands_in_the_reference(site):
+    """The names are those of the page `mini beside torch`, which a test holds to the code."""
+    record = json.loads((ROOT / "data" / "results" / "torch_map.json").read_text("utf-8"))
+    names = {name for name in record if name.startswith("mini.")} - {"mini.Tensor"}
+    pages = [p.read_text("utf-8") for p in site.folder.glob("chapters/reference/api*.html")]
+    listed = set(re.findall(r'id="(dlcourse\.[\w.]+)"', "".join(pages)))
+
+    def stands_elsewhere(name):
+        bare = re.sub(r"^mini\.(Tensor|autograd|random)\.", "mini.", name)
+        return (bare != name and bare in names) or (bare[-1] == "_" and bare[:-1] in names)
+
+    own = {name for name in names if not stands_elsewhere(name)}
+    assert len(own) > 700
+    assert {name for name in own if f"dlcourse.{name}" not in listed} == set()
+    assert {"dlcourse.training.fit", "dlcourse.plots.curves", "dlcourse.models.GPT"} <= listed
 
 
 def test_figures_follow_the_theme(site):
@@ -225,6 +262,94 @@ def test_with_an_address_every_link_appears_and_is_right(tmp_path):
     assert "It is not public." not in text
     assert list(check_site.repository_links(small)) != []
     assert list(check_site.foreign_requests(small)) == []
+    test_a_page_is_shown_before_its_scripts_have_come(small)
+    says_where_it_is(small, "https://some-one.github.io/a-course/")
+
+
+# ------------------------------------------------------------------- how the site is found, shared
+
+
+def head(site: Site, name: str) -> dict[str, str]:
+    """What the head of a page says of it: its title, the meta elements, and the canonical link."""
+    text = (site.folder / name).read_text("utf-8").partition("</head>")[0]
+    soup = BeautifulSoup(text, "html.parser")
+    said = {tag.get("property") or tag.get("name"): tag.get("content") for tag in soup("meta")}
+    links = {tag["rel"][0]: tag["href"] for tag in soup("link", rel="canonical")}
+    return said | links | {"title": soup.title.text}
+
+
+def says_where_it_is(site: Site, base: str) -> None:
+    """For a site whose public address is known."""
+    pages = ["chapters/cells.html", "chapters/demo.html"]
+    for name in pages:
+        said = head(site, name)
+        assert said["canonical"] == said["og:url"] == base + name
+        assert said["og:image"].startswith(base)
+        assert (site.folder / said["og:image"].removeprefix(base)).is_file()
+    assert head(site, "index.html")["canonical"] == base + "chapters/demo.html"
+    sitemap = (site.folder / "sitemap.xml").read_text("utf-8")
+    assert re.findall("<loc>(.*?)</loc>", sitemap) == [base + name for name in pages]
+    lost = site.pages[site.folder / "404.html"]
+    assert "canonical" not in head(site, "404.html")
+    start = "/a-course/"
+    assert lost.soup.html["data-content_root"] == start
+    own = [url for _, url in check_site.addresses(lost) if not re.match(r"#|\w+:", url)]
+    assert len(own) > 20
+    assert [url for url in own if not url.startswith(start)] == []
+    files = {site.folder / url.split("#")[0].split("?")[0].removeprefix(start) for url in own}
+    assert [path for path in files if not path.is_file()] == []
+
+
+def test_without_an_address_no_page_names_one(site):
+    for page in site:
+        said = head(site, page.name)
+        assert not {"canonical", "og:url", "og:image"} & said.keys(), page.name
+    assert not (site.folder / "sitemap.xml").exists()
+
+
+def test_every_page_describes_itself(site):
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    names = [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
+    said = {name: head(site, f"{name}.html") for name in names}
+    for name, words in said.items():
+        assert 60 <= len(words["description"]) <= 180, name
+        assert words["og:description"] == words["description"], name
+        assert words["title"].startswith(words["og:title"])
+    assert len({words["description"] for words in said.values()}) == len(names)
+
+
+def test_a_wrong_address_leads_to_a_page_that_leads_on(site):
+    lost = site.pages[site.folder / "404.html"]
+    assert {"chapters/intro.html", "search.html", "genindex.html"} <= {
+        tag["href"] for tag in lost.article.find_all("a")
+    }
+    assert head(site, "404.html")["robots"] == "noindex"
+
+
+@pytest.mark.parametrize(
+    ("repository", "baseurl", "found"),
+    [
+        ("", "", ""),
+        ("https://github.com/Some-One/a-course", "", "https://some-one.github.io/a-course/"),
+        ("https://github.com/o/o.github.io/", "", "https://o.github.io/"),
+        ("https://github.com/o/r.git", "", "https://o.github.io/r/"),
+        ("https://gitlab.example/o/r", "", ""),
+        ("https://github.com/o/r", "https://learn.example/book", "https://learn.example/book/"),
+        ("", "https://learn.example", "https://learn.example/"),
+    ],
+)
+def test_the_address_of_the_site_follows_from_the_one_setting(repository, baseurl, found):
+    assert address.address_of_site(repository, baseurl) == found
+
+
+def test_links_that_hold_from_anywhere():
+    page = '<html data-content_root="./"><a href="#a"><a href="b.html"><img src="./c/d.png">'
+    page += '<form action="search.html"><a href="https://e.org/"><a href="/f"><a href="data:g">'
+    assert address.from_anywhere(page, "") == page
+    assert address.from_anywhere(page, "https://o.github.io/r/") == (
+        '<html data-content_root="/r/"><a href="#a"><a href="/r/b.html"><img src="/r/c/d.png">'
+        '<form action="/r/search.html"><a href="https://e.org/"><a href="/f"><a href="data:g">'
+    )
 
 
 # ----------------------------------------------------------------------- each check is seen to fail
@@ -436,6 +561,25 @@ def test_a_cell_is_marked_by_the_engine_it_names():
     assert engines("plots.curves({'mini': losses})", known) == []
     assert engines("from dlcourse.mini import nn\nnn.Linear(2, 3)", known) == ["mini"]
     assert engines("this is not Python", known) == []
+
+
+def test_a_docstring_becomes_paragraphs_examples_and_lists():
+    text = "Do `x` and **all**; a ** b.\n\n    y = f(x)\n\n"
+    text += "Args:\n    x, y: two\n        numbers\n    *z"
+    said, code, title, items = api.described(text)
+    assert [type(part).__name__ for part in said] == ["Text", "literal", "Text", "strong", "Text"]
+    assert said.astext() == "Do x and all; a ** b."
+    assert code.astext() == "y = f(x)"
+    assert title.astext() == "Args"
+    assert [item.astext() for item in items] == ["x, y: two numbers", "*z"]
+
+
+def test_a_signature_is_read_from_the_source():
+    source = "def f(self, a, b: int = 1, *c, d=2, **e) -> str: ..."
+    function = ast.parse(source).body[0]
+    assert api.parameters(function, bound=True) == "(a, b: int = 1, *c, d=2, **e) → str"
+    function = ast.parse("def f(*, a: int): ...").body[0]
+    assert api.parameters(function, bound=False) == "(*, a: int)"
 
 
 GLOSSARY = """Text.

@@ -8,6 +8,8 @@
 * Cells of mini and of torch can share one place, in tabs (``tabs.py``).
 * A term in bold leads to the glossary and stands in the index (``terms.py``).
 * Numbers of recorded runs stand in prose by a role, never typed (``records.py``).
+* The package's names and docstrings stand on pages of their own (``api.py``).
+* Search engines, and who shares a page, are told what it is and where (``address.py``).
 """
 
 import ast
@@ -21,7 +23,7 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from . import fonts, live, records, tabs, terms
+from . import address, api, fonts, live, records, tabs, terms
 from .figures import inline_svg, inline_svgs_of_html
 
 log = logging.getLogger(__name__)
@@ -154,7 +156,7 @@ INDEX = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="refresh" content="0; url={first}">
-<link rel="icon" href="_static/favicon.svg">
+<link rel="icon" href="_static/favicon.svg">{canonical}
 <title>{title}</title>
 </head>
 <body><p><a href="{first}">{title}</a></p></body>
@@ -165,8 +167,28 @@ INDEX = """<!doctype html>
 def write_index(app: Sphinx, exception: Exception | None) -> None:
     """The address of the site leads to its first page."""
     if not exception and app.builder.format == "html":
-        page = INDEX.format(first=f"{app.config.root_doc}.html", title=app.config.html_title)
+        first = f"{app.config.root_doc}.html"
+        at = f'\n<link rel="canonical" href="{app.config.html_baseurl}{first}">'
+        canonical = at if app.config.html_baseurl else ""
+        page = INDEX.format(first=first, title=app.config.html_title, canonical=canonical)
         Path(app.outdir, "index.html").write_text(page, encoding="utf-8")
+
+
+def defer_scripts(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    """A page shows before its scripts have come; they run in their order when it is whole."""
+    if template == "search.html":
+        return  # it brings scripts of its own, which want the others at once
+    wanted = []
+    for script in context.get("script_files", ()):
+        inside = script.attributes.get("body") or ""
+        if inside.startswith("DOCUMENTATION_OPTIONS."):
+            continue  # told to parts of the theme that are switched off, and before there are any
+        how = script.attributes
+        if script.filename and not {"async", "type"} & how.keys():
+            how = how | {"defer": "defer"}
+        # A new one each time: Sphinx gives the same to every page.
+        wanted.append(type(script)(script.filename, priority=script.priority, **how))
+    context["script_files"] = wanted
 
 
 def list_works(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
@@ -211,7 +233,10 @@ def setup(app: Sphinx) -> dict:
     live.setup(app)
     tabs.setup(app)
     terms.setup(app)
+    api.setup(app)
+    address.setup(app)
     app.connect("html-page-context", list_works)
+    app.connect("html-page-context", defer_scripts, priority=900)  # after all have added theirs
     app.connect("build-finished", write_index, priority=100)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_fonts)
