@@ -195,6 +195,22 @@ def test_variants_are_trained_as_long_and_judged_on_as_many_as_was_asked_for(qui
     assert {record["epochs"], *(recipe["epochs"] for recipe in record["recipes"].values())} == {1}
 
 
+@pytest.mark.parametrize(
+    "option", [["--seed", "1"], ["--recipe", "small"], ["--precision", "bfloat16"]]
+)
+def test_an_ablation_ignores_no_option(option, quick, capsys):
+    assert run("--ablation", "1", *option) == 1
+    assert "leave --recipe, --seed and --precision out" in capsys.readouterr().err
+
+
+def test_an_ablation_is_not_resumed_with_another_number_of_epochs(quick, capsys):
+    assert run("--ablation", "1", "--epochs", "1", "--out", "a.json") == 0
+    kept = (quick / "a.json").read_text()
+    assert run("--ablation", "2", "--epochs", "2", "--out", "a.json", "--resume") == 1
+    assert "has epochs 1, this run 2" in capsys.readouterr().err
+    assert (quick / "a.json").read_text() == kept
+
+
 def test_the_command_in_a_record_repeats_its_figures_and_names_no_folder():
     typed = ["train", "x", "--resume", "--out", "/home/me/x.json", "--seed", "3", "--out=y"]
     assert _record._command(typed) == "python -m dlcourse train x --seed 3"

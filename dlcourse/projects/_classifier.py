@@ -169,6 +169,11 @@ def _judged(
 
 def _ablate(args: argparse.Namespace, project: Classifier) -> int:
     """Each variant with each seed; the record is written after every run, so it can be resumed."""
+    if args.recipe or args.seed or args.precision == "bfloat16":
+        raise ValueError(
+            "--ablation trains its own recipes, with the seeds from 0 on and in float32: leave "
+            "--recipe, --seed and --precision out"
+        )
     out = writable(args.out or Path(f"runs/{project.name}_{args.data}_ablation.json"))
     decide_about(out, args)
     device = find_device(args.device)
@@ -184,7 +189,11 @@ def _ablate(args: argparse.Namespace, project: Classifier) -> int:
     }
     found = {name: {key: [] for key in project.ablation_looks} for name in recipes}
     if args.resume and out.exists():
-        found |= read_record(out)["found"]
+        earlier = read_record(out)
+        for what in ("epochs", "train_images", "images"):
+            if what in earlier and earlier[what] != about[what]:
+                raise ValueError(f"{out} has {what} {earlier[what]}, this run {about[what]}")
+        found |= earlier["found"]
     try:
         for seed, name in itertools.product(range(args.ablation), recipes):
             if len(found[name]["accuracy"]) > seed:
