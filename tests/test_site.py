@@ -7,6 +7,7 @@ pages are served from a folder below the root, as GitHub Pages serves them.
 """
 
 import functools
+import gzip
 import http.server
 import inspect
 import json
@@ -28,11 +29,16 @@ from dlcourse.book import live
 from dlcourse.exercises import chapter_exercises, find
 from dlcourse.live import bundle
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 SITE = Path(os.environ["DLCOURSE_SITE"]).resolve()
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.glob("chapters/**/*.html"))
+OTHERS = ["search.html", "genindex.html", "404.html"]
 AUTOGRAD = "chapters/foundations/autograd.html"
+# One page of each kind, for axe-core takes its time.
+EXAMPLES = ["search.html", "404.html", "chapters/setup.html", AUTOGRAD]
+EXAMPLES += ["chapters/reference/speed.html"]
 WAIT = 240_000  # ms; Python has to start, maybe on a busy machine
 OVER = "c => !c.querySelector('.live-bar').classList.contains('running')"
 
@@ -165,8 +171,8 @@ def tab(chromium, served):
 # ---------------------------------------------------------------------------------- every page
 
 
-@pytest.mark.parametrize("name", ["index.html", "search.html", *PAGES])
-def test_a_page_loads_whole_and_fits_a_phone(chromium, served, name):
+@pytest.mark.parametrize("name", ["index.html", *OTHERS, *PAGES])
+def test_a_page_loads_whole_and_light_and_fits_a_phone(chromium, served, name):
     tab = Tab(chromium, served, viewport={"width": 360, "height": 740}).open(name)
     try:
         tab.page.wait_for_load_state("networkidle")
@@ -174,8 +180,56 @@ def test_a_page_loads_whole_and_fits_a_phone(chromium, served, name):
         assert (tab.said, tab.others(), width) == ([], [], 360)
         python = [url for url in tab.asked if re.search(r"pyodide|course\.zip|live\.json", url)]
         assert python == []  # nothing of Python before the first Run
+        own = {re.sub(r"[?#].*", "", url).removeprefix(served.address) for url in tab.asked}
+        assert sum(sent(served.folder / file) for file in own if ":" not in file) < 1_000_000
     finally:
         tab.context.close()
+
+
+@functools.cache
+def sent(path):
+    """The bytes of a file as a server sends it that compresses, as GitHub Pages does."""
+    return len(gzip.compress(path.read_bytes(), 6))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_axe_finds_no_barrier(chromium, served, name):
+    """All of axe-core's rules on the light page, with all unfolded; colours on the dark one."""
+    tab = Tab(chromium, served).open(name)
+    try:
+        tab.page.wait_for_load_state("networkidle")
+        tab.page.evaluate(UNFOLD)
+        for theme, options in (("light", {}), ("dark", {"runOnly": COLORS})):
+            tab.page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+            assert barriers(tab.page, **options) == [], theme
+    finally:
+        tab.context.close()
+
+
+COLORS = ["color-contrast", "link-in-text-block"]
+# What axe-core does not look into, or what comes again and again, is taken out: it takes minutes.
+UNFOLD = """() => {
+  document.querySelectorAll("details").forEach(box => { box.open = true; });
+  document.querySelectorAll(".toggle-hidden").forEach(box => box.classList.remove("toggle-hidden"));
+  document.querySelectorAll(".sd-tab-content").forEach(tab => { tab.style.display = "block"; });
+  document.querySelectorAll("svg.dl-figure, mjx-math").forEach(drawn => drawn.replaceChildren());
+  document.querySelectorAll("tr:nth-child(n + 20)").forEach(row => row.remove());
+  const seen = new Set();
+  document.querySelectorAll(".highlight pre span").forEach(part => {
+    if (seen.has(part.className)) part.replaceWith(part.textContent);
+    seen.add(part.className);
+  });
+}"""
+
+
+def barriers(page, **options):
+    """Each violation of a rule of axe-core: the rule, and what breaks it."""
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options})
+    return [
+        f"{rule['id']}: {node['target'][0]}: {node['html'][:120]}"
+        for rule in found.response["violations"]
+        for node in rule["nodes"]
+    ]
 
 
 def test_a_page_is_whole_without_scripts(chromium, served):
@@ -216,6 +270,53 @@ CONTRAST = """element => {
   const paper = light(papers), ink = light([...papers, getComputedStyle(element).color]);
   return [(Math.max(paper, ink) + 0.05) / (Math.min(paper, ink) + 0.05), paper];
 }"""
+
+
+def test_the_keyboard_leads_to_the_text_and_to_the_search(tab):
+    keys = tab.open().page.keyboard
+    keys.press("Tab")
+    assert tab.page.evaluate("document.activeElement.textContent") == "Skip to main content"
+    keys.press("Enter")
+    assert tab.page.evaluate("location.hash") == "#main-content"
+    keys.press("Control+k")
+    field = tab.page.locator("#pst-search-dialog input")
+    field.wait_for()
+    keys.press("Escape")
+    field.wait_for(state="hidden")
+    keys.press("Control+k")
+    field.wait_for()
+    keys.type("version counter")
+    keys.press("Enter")
+    tab.page.wait_for_url("**/search.html?q=version+counter")
+
+
+def test_a_solution_opens_with_the_keyboard(tab):
+    box = tab.open().page.locator(".solution.dropdown").first
+    inside = box.locator("p:not(.admonition-title)").first
+    assert not inside.is_visible()
+    box.locator("button.toggle-button").focus()
+    tab.page.keyboard.press("Enter")
+    inside.wait_for(state="visible")
+
+
+def test_who_wants_no_motion_gets_none(tab):
+    moving = """() => [...document.querySelectorAll("*")].map(e => getComputedStyle(e)).filter(
+      s => parseFloat(s.transitionDuration) > 0 || parseFloat(s.animationDuration) > 0.001
+    ).length"""
+    assert tab.open().page.evaluate(moving) == 0
+    still = "getComputedStyle(document.documentElement).scrollBehavior"
+    assert tab.page.evaluate(still) == "auto"
+
+
+def test_paper_shows_the_text_alone_black_on_white_with_all_solutions(tab):
+    tab.open().page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    tab.page.emulate_media(media="print")
+    for where in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".live-bar", ".prev-next-area"):
+        assert not tab.page.locator(where).first.is_visible(), where
+    assert tab.page.locator(".solution p:not(.admonition-title)").first.is_visible()
+    contrast, paper = tab.page.locator("article p").first.evaluate(CONTRAST)
+    assert paper > 0.99
+    assert contrast > 7
 
 
 def test_links_lead_on_and_notebooks_can_be_downloaded(tab):
