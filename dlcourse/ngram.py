@@ -1,7 +1,8 @@
 """An n-gram model with interpolated Kneser-Ney smoothing: the next token from the few before it.
 
-Kneser and Ney 1995, in the form of Chen and Goodman 1999.  All counting is sorting of whole
-numbers: an n-gram over V tokens is a number with n digits to the base V.
+Kneser and Ney 1995, in the form of Chen and Goodman 1999.  Made for one long text: all counting is
+sorting of whole numbers, an n-gram over V tokens being a number with n digits to the base V.  For
+many short sequences, each with a beginning and an end, see dlcourse/models/ngram.py.
 """
 
 from __future__ import annotations
@@ -66,6 +67,15 @@ class KneserNey:
         for n, level in enumerate(self.levels[: len(ids)], start=1):
             p[n - 1 :] = self._interpolate(level, self._codes(ids, n), p[n - 1 :])
         return p
+
+    def known_contexts(self, ids: Sequence[int]) -> np.ndarray:
+        """How many of the tokens before each one were seen in this order in training: (N,)."""
+        ids = np.asarray(ids, np.int64)
+        known = np.zeros(len(ids), np.int64)
+        for n, level in enumerate(self.levels[1 : len(ids)], start=1):
+            contexts = self._codes(ids[:-1], n)  # of n tokens, before each but the first n
+            known[n:][np.isin(contexts, level.contexts)] = n
+        return known
 
     def next_probabilities(self, context: Sequence[int]) -> np.ndarray:
         """P(w | context) for every w: (V,)."""

@@ -182,6 +182,21 @@ def test_the_probabilities_of_a_text_are_those_of_its_tokens():
     np.testing.assert_allclose(model.probabilities(text), want, rtol=1e-12)
 
 
+def test_known_contexts_are_those_of_the_training_text():
+    rng = np.random.default_rng(0)
+    ids, text = rng.integers(6, size=80).tolist(), rng.integers(6, size=50).tolist()
+
+    def seen(context):  # in a run of four, before its last
+        n = len(context)
+        return any(ids[i : i + n] == context for i in range(3 - n, len(ids) - n))
+
+    known = ngram.KneserNey(ids, 4, 6).known_contexts(text)
+    for t in range(50):
+        want = max(n for n in range(min(t, 3) + 1) if seen(text[t - n : t]))
+        assert known[t] == want
+    assert set(known.tolist()) == {0, 1, 2, 3}
+
+
 def test_the_probabilities_add_up_to_one(ruth):
     model = ngram.KneserNey(list(ruth.encode()), 5, 256)
     for context in (b"", b"a", b"And the ", b"\xff\xff\xff\xff"):

@@ -28,8 +28,7 @@ def quick(monkeypatch, tmp_path):
     """The program on a small text and a small recipe, with an empty folder to work in."""
     tiny = project.Recipe(vocab_size=260, context=8, width=8, layers=1, heads=2, steps=6)
     monkeypatch.setitem(project.RECIPES, "full", tiny)
-    monkeypatch.setattr(project, "ABLATION", {"a": tiny, "b": project.replace(tiny, width=4)})
-    monkeypatch.setattr(project, "SIZES", {})
+    monkeypatch.setattr(project, "VARIANTS", {"a": tiny, "b": project.replace(tiny, width=4)})
     monkeypatch.setattr(project, "EVERY", 3)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.txt").write_text(TEXT)
@@ -45,7 +44,8 @@ def run(*arguments):
 
 def without_time(path):
     record = json.loads(path.read_text())
-    return {key: value for key, value in record.items() if key not in ("minutes", "command")}
+    times = "minutes", "cpu_minutes", "command"
+    return {key: value for key, value in record.items() if key not in times}
 
 
 # ------------------------------------------------------------------------------------ the program
@@ -106,6 +106,31 @@ def test_the_ablation_trains_what_is_missing(quick):
     runs = json.loads((quick / "b.json").read_text())["runs"]
     assert list(runs) == ["a", "b"]
     assert runs["b"]["recipe"]["width"] == 4
+    assert runs["b"]["cpu_minutes"] >= 0
+
+
+@pytest.mark.parametrize("other", [("--seed", "1"), ("--steps", "3"), ("--data", "other.txt")])
+def test_an_ablation_is_not_completed_with_other_settings(quick, other, capsys):
+    (quick / "other.txt").write_text(TEXT)
+    assert run("--ablation", "--out", "b.json", "--only", "b") == 0
+    before = (quick / "b.json").read_text()
+    assert run("--ablation", "--out", "b.json", "--resume", *other) == 1
+    assert "another seed, data or recipe" in capsys.readouterr().err
+    assert (quick / "b.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--only", "a"), "--only names variants of --ablation"),
+        (("--ablation", "--recipe", "quick"), "--recipe quick does not go with --ablation"),
+        (("--ablation", "--device", "mps"), "--device mps does not go with --ablation"),
+        (("--ablation", "--precision", "bfloat16"), "bfloat16 does not go with --ablation"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(quick, options, message, capsys):
+    assert run(*options, "--out", "a.json") == 1
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

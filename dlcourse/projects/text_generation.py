@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -104,16 +105,16 @@ def _check_length(ids: torch.Tensor, T: int) -> None:
 class Recipe:
     """All that is decided before training starts."""
 
-    vocab_size: int = 512
+    vocab_size: int = 4096
     context: int = 64  # tokens
     width: int = 64
     layers: int = 3
     heads: int = 4
     dropout: float = 0.0
     positions: str = "rotary"
-    steps: int = 800
+    steps: int = 2000
     batch_size: int = 8
-    lr: float = 4e-3  # the largest
+    lr: float = 6e-3  # the largest
     weight_decay: float = 0.1
 
     def config(self, vocab_size: int) -> GPTConfig:
@@ -122,9 +123,9 @@ class Recipe:
         return GPTConfig(vocab_size, **{name: getattr(self, name) for name in names})
 
 
-FULL = Recipe()
-SMALL = replace(FULL, steps=200)
+FULL = Recipe()  # two to three minutes on one core
 QUICK = replace(FULL, width=48, layers=2, steps=100)  # what the notebook trains
+SMALL = replace(FULL, vocab_size=512, steps=200, lr=4e-3)  # a sprint, to try things
 RECIPES = {"full": FULL, "small": SMALL, "quick": QUICK}
 
 # The small recipe with one thing changed; and in other sizes.
@@ -139,6 +140,9 @@ ABLATION = {
     "2048 tokens": replace(SMALL, vocab_size=2048),
 }
 SIZES = {f"width {width}": replace(SMALL, width=width) for width in (16, 32, 128)}
+# The full recipe in a quarter of the time: where does it lead?
+LENGTHS = {"500 steps": replace(FULL, steps=500)}
+VARIANTS = ABLATION | SIZES | LENGTHS
 
 EVERY = 200  # steps between two looks at the validation text
 JUDGED = 40_000  # characters of it by which variants are judged
@@ -156,7 +160,7 @@ def train(
 ) -> History:
     """Train by a recipe; `options` go to `fit`.
 
-    An "epoch" of the history is `every` steps, or fewer where their number is no multiple of it.
+    An "epoch" of the history is the largest number of steps that divides both `every` and theirs.
     """
     generator = torch.Generator().manual_seed(seed)
     every = math.gcd(recipe.steps, every)
@@ -378,9 +382,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--data", help="kjv (default), or a text file of yours", default="kjv")
     add("--recipe", help="default: full", choices=list(RECIPES), default="full")
     add("--steps", help="as many as the recipe says, unless given", type=positive)
-    add("--ablation", help="variants and sizes of the small recipe", action="store_true")
-    names = list(ABLATION | SIZES)
-    add("--only", help="of these variants, those named", nargs="+", choices=names, default=names)
+    add("--ablation", help="variants of the recipes, on the CPU in float32", action="store_true")
+    add("--only", help="of these variants, those named", nargs="+", choices=list(VARIANTS))
     add_run_options(add)
 
 
@@ -390,6 +393,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _train_once(args: argparse.Namespace) -> int:
+    if args.only:
+        raise ValueError("--only names variants of --ablation: give both, or neither")
     recipe = RECIPES[args.recipe]
     recipe = replace(recipe, steps=args.steps or recipe.steps)
     name = f"text_generation_{'kjv' if args.data == 'kjv' else Path(args.data).stem}_{args.recipe}"
@@ -402,10 +407,12 @@ def _train_once(args: argparse.Namespace) -> int:
     texts = load(args.data)
     settings = {**asdict(recipe), "data": args.data, "seed": args.seed}
     run |= {"checkpoint": checkpoint, "resume": args.resume, "settings": settings}
+    begin = time.process_time()
     try:
         model, bpe, history = _train(texts, recipe, args.seed, **run)
     except KeyboardInterrupt:
         return interrupted(checkpoint)
+    cpu_minutes = (time.process_time() - begin) / 60
     # Only now is the test text looked at, and only once.
     scores = {split: bits_per_byte(model, bpe, texts[split]) for split in ("valid", "test")}
     record = {
@@ -417,6 +424,7 @@ def _train_once(args: argparse.Namespace) -> int:
         "tokens": len(bpe),
         "bytes_per_token": {split: _bytes_per_token(bpe, texts[split]) for split in texts},
         "minutes": round(history.seconds[-1] / 60, 1),
+        "cpu_minutes": None if args.resume else round(cpu_minutes, 1),  # of one process, the last
         "steps_between": math.gcd(recipe.steps, EVERY),
         "train_loss": [round(value, 4) for value in history.train_loss],
         "valid_loss": [round(value, 4) for value in history.valid["loss"]],
@@ -461,19 +469,22 @@ def _ablate(args: argparse.Namespace) -> int:
     Several such programs may work on one record, each on its own part (`--only`).
     """
     out = writable(args.out or Path("runs/text_generation_ablation.json"))
+    recipes = _variants(args)
     decide_about(out, args)
+    _expect_same(out, args, recipes)
     texts = load(args.data)
     texts["valid"] = texts["valid"][:JUDGED]
     try:
-        for name in args.only:
+        for name in args.only or recipes:
             if name in _runs(out):
                 continue
-            recipe = (ABLATION | SIZES)[name]
-            recipe = replace(recipe, steps=args.steps or recipe.steps)
-            model, bpe, _ = _train(texts, recipe, args.seed)
+            begin = time.process_time()
+            model, bpe, _ = _train(texts, recipes[name], args.seed)
+            cpu_minutes = (time.process_time() - begin) / 60
             score = bits_per_byte(model, bpe, texts["valid"])
             found = {
-                "recipe": asdict(recipe),
+                "recipe": asdict(recipes[name]),
+                "cpu_minutes": round(cpu_minutes, 2),
                 "parameters": sum(p.numel() for p in model.parameters()),
                 "bits_per_byte": round(score, 4),
             }
@@ -485,12 +496,38 @@ def _ablate(args: argparse.Namespace) -> int:
     return 0
 
 
+def _variants(args: argparse.Namespace) -> dict[str, Recipe]:
+    """All of them; raises where an option asks for what they have not."""
+    for name, fine in {"recipe": ("full",), "device": ("auto", "cpu")}.items():
+        if getattr(args, name) not in fine:
+            raise ValueError(f"--{name} {getattr(args, name)} does not go with --ablation")
+    if args.precision == "bfloat16":
+        raise ValueError("--precision bfloat16 does not go with --ablation: it is in float32")
+    return {
+        name: replace(recipe, steps=args.steps or recipe.steps) for name, recipe in VARIANTS.items()
+    }
+
+
+def _expect_same(out: Path, args: argparse.Namespace, recipes: dict[str, Recipe]) -> None:
+    """Raise where a record that is to be completed was made with other settings."""
+    if not out.exists():
+        return
+    record = read_record(out)
+    same = record["seed"] == args.seed and record.get("data", "kjv") == args.data
+    for name, run in record["runs"].items():
+        same = same and name in recipes and run["recipe"] == asdict(recipes[name])
+    if not same:
+        raise ValueError(
+            f"{out} was made with another seed, data or recipe: resume with the same, or --restart"
+        )
+
+
 def _runs(out: Path) -> dict[str, Any]:
     return read_record(out)["runs"] if out.exists() else {}
 
 
 def _write_runs(out: Path, args: argparse.Namespace, runs: dict[str, Any]) -> None:
-    in_order = {name: runs[name] for name in ABLATION | SIZES if name in runs}
+    in_order = {name: runs[name] for name in VARIANTS if name in runs}
     judged = f"the first {JUDGED} characters of the validation text"
-    about = {**circumstances("cpu"), "seed": args.seed, "judged_on": judged}
+    about = {**circumstances("cpu"), "data": args.data, "seed": args.seed, "judged_on": judged}
     write_record(out, about | {"runs": in_order})
