@@ -51,6 +51,7 @@ def last_kind(*sources):
         (["def f():\n    import torch\n    return torch.ones(2)", "f()"], "none"),
         (["runs = {}\nfor lib in (mini, torch):\n    runs[lib] = 1", "print(runs)"], "part"),
         (["runs = {}\nfor lib in (mini, torch):\n    runs[lib] = 1", "runs['torch']"], "none"),
+        (["w = torch.ones(2)", "for x in [1, *(w for w in (2, 3))]:\n    print(x)"], "all"),
         (["import dlcourse.plots as p", "p.COLORS['torch']"], "all"),
         (["found = []\nfor x in torch.ones(2):\n    found.append(x)", "print(found)"], "none"),
         (["check('tensors.windows', f)"], "none"),

@@ -373,8 +373,9 @@ class _Shorten(ast.NodeTransformer):
                 yield element
 
     def _names_absent(self, element: ast.expr) -> str:
-        found = (part.id for part in ast.walk(element) if isinstance(part, ast.Name))
-        return next((self.absent[name] for name in found if name in self.absent), "")
+        value = element.value if isinstance(element, ast.Starred) else element
+        reads, _, _ = names(ast.unparse(value))
+        return next((self.absent[name] for name in sorted(reads) if name in self.absent), "")
 
 
 def _called(call: ast.Call) -> str:
