@@ -200,6 +200,7 @@ def test_axe_finds_no_barrier(chromium, served, name):
         tab.page.wait_for_load_state("networkidle")
         tab.page.add_style_tag(content=STILL)
         tab.page.evaluate(UNFOLD)
+        tab.page.wait_for_function(SETTLED, polling=1000)
         for theme, options in (("light", {}), ("dark", {"runOnly": COLORS})):
             tab.page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
             assert barriers(tab.page, **options) == [], theme
@@ -222,6 +223,14 @@ UNFOLD = """() => {
     if (seen.has(part.className)) part.replaceWith(part.textContent);
     seen.add(part.className);
   });
+}"""
+
+
+# 300 ms after the last change of size, the theme lets the keyboard reach what scrolls.
+SETTLED = """() => {
+  window.dispatchEvent(new Event("resize"));
+  const scrolls = box => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+  return [...document.querySelectorAll("pre")].every(box => !scrolls(box) || box.tabIndex === 0);
 }"""
 
 
