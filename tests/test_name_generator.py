@@ -289,19 +289,22 @@ def test_a_conditional_run_can_be_asked_for_either(quick):
     assert run("--condition", "--names", "male") == 1
 
 
+def stopped(function, number):
+    """The function, but its call of that number, from 1, is interrupted as by Ctrl-C."""
+    calls = itertools.count(1)
+
+    def call(*arguments, **options):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return function(*arguments, **options)
+
+    return call
+
+
 def test_interrupted_and_resumed_is_as_if_never_interrupted(quick, monkeypatch, capsys):
     assert run("--model", "lstm", "--out", "straight.json") == 0
-    calls, costs = 0, project.costs
-
-    def interrupting(*arguments):
-        nonlocal calls
-        calls += 1
-        if calls == 4:
-            raise KeyboardInterrupt
-        return costs(*arguments)
-
     with monkeypatch.context() as patch:
-        patch.setattr(project, "costs", interrupting)
+        patch.setattr(project, "costs", stopped(project.costs, 4))
         assert run("--model", "lstm", "--out", "a.json") == 130
     assert "--resume" in capsys.readouterr().err
     assert not (quick / "a.json").exists()
@@ -312,17 +315,8 @@ def test_interrupted_and_resumed_is_as_if_never_interrupted(quick, monkeypatch, 
 
 def test_the_comparison_holds_every_model_and_can_be_resumed(quick, monkeypatch):
     assert run("--compare", "2", "--out", "straight.json") == 0
-    done, train = 0, project.train
-
-    def interrupting(*arguments, **options):
-        nonlocal done
-        done += 1
-        if done == 3:
-            raise KeyboardInterrupt
-        return train(*arguments, **options)
-
     with monkeypatch.context() as patch:
-        patch.setattr(project, "train", interrupting)
+        patch.setattr(project, "train", stopped(project.train, 3))
         assert run("--compare", "2", "--out", "a.json") == 130
     assert run("--compare", "2", "--out", "a.json") == 1  # asks for --resume or --restart
     assert run("--compare", "2", "--epochs", "1", "--out", "a.json", "--resume") == 1
