@@ -31,6 +31,9 @@ test unit nb notebooks lab map: export CUDA_VISIBLE_DEVICES =
 # JOBS processes share the cores: more threads in each would only wait for each other.
 test unit nb notebooks map: export OMP_NUM_THREADS = 1
 test unit nb notebooks map: export OPENBLAS_NUM_THREADS = 1
+# Compiled modules are kept, in .venv and beside the sources, even where the environment says not to:
+# else every notebook would compile torch and matplotlib anew, ten seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 # In JupyterLab there may be as many as there are cores; those that wait leave the cores to others.
 lab: export OMP_WAIT_POLICY = PASSIVE
 
