@@ -10,6 +10,7 @@ a site that is built already: ``python -m dlcourse.book.live _build/html``.
 """
 
 import ast
+import functools
 import hashlib
 import json
 import os
@@ -50,6 +51,7 @@ class MarkLive(SphinxPostTransform):
             cell["classes"] += ["torch-alone"] if number in alone else []
 
 
+@functools.cache
 def checks() -> dict[str, str]:
     """The exercises whose check needs a package that a browser lacks, and that package."""
     found = {}

@@ -13,11 +13,14 @@
 """
 
 import ast
+import functools
+import os
 import shutil
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from docutils import nodes
+from pybtex import plugin
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -224,8 +227,18 @@ def write_fonts(app: Sphinx, exception: Exception | None) -> None:
         log.warning("%s is not installed: the text is set in a face of the system", error.name)
 
 
+def share_writing(app: Sphinx, env) -> None:
+    """From here on all cores work: one process resolves what the others write as pages.
+
+    Not before: not all extensions of a Jupyter Book can merge what several processes have read.
+    """
+    app.parallel = 1 + (os.cpu_count() or 1)
+
+
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", switch_repository, priority=100)
+    # Each citation asks every installed package for its style: once is enough.
+    plugin._load_entry_point = functools.cache(plugin._load_entry_point)
     app.add_post_transform(InlineFigures)
     app.add_post_transform(MarkEngines)
     app.add_post_transform(DropRepeatedIds)
@@ -235,6 +248,7 @@ def setup(app: Sphinx) -> dict:
     terms.setup(app)
     api.setup(app)
     address.setup(app)
+    app.connect("env-updated", share_writing)
     app.connect("html-page-context", list_works)
     app.connect("html-page-context", defer_scripts, priority=900)  # after all have added theirs
     app.connect("build-finished", write_index, priority=100)
