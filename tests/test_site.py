@@ -56,6 +56,15 @@ class Server(http.server.ThreadingHTTPServer):
             def log_message(self, *said):
                 pass
 
+            def send_error(self, code, message=None, explain=None):
+                """For an address that leads nowhere: the page that says so, as GitHub Pages."""
+                lost = (folder / "book" / "404.html").read_bytes()
+                self.send_response(code, message)
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Length", str(len(lost)))
+                self.end_headers()
+                self.wfile.write(b"" if self.command == "HEAD" else lost)
+
         super().__init__(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
         threading.Thread(target=self.serve_forever, daemon=True).start()
         self.address = f"http://127.0.0.1:{self.server_port}/book/"
@@ -251,6 +260,34 @@ def test_a_page_is_whole_without_scripts(chromium, served):
     tab.context.close()
 
 
+WRONG = ["wrong.html", "chapters/foundations/wrong.html?q=1", "a/b/c/"]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_address_leads_on_from_wherever_it_is(tab, name):
+    page = tab.open(name).page
+    assert "There is no such page" in page.title()
+    logo = page.locator(".bd-sidebar-primary img:visible")
+    assert logo.evaluate("image => image.naturalWidth") > 0
+    family = "body => getComputedStyle(body).getPropertyValue('--dl-serif')"
+    assert "Course Serif" in page.locator("body").evaluate(family)
+    leads = "links => links.map(link => link.href.split('#')[0])"
+    own = set(page.locator("a[href]").evaluate_all(leads)) - {page.url}
+    assert len(own) > 20
+    files = [served_file(tab.server, url) for url in own]
+    assert [path for path in files if not path.is_file()] == []
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.url == f"{tab.server.address}{name}#main-content"
+    page.get_by_role("link", name="first page").click()
+    page.wait_for_url("**/book/chapters/intro.html")
+
+
+def served_file(server, url):
+    assert url.startswith(server.address)
+    return server.folder / url.removeprefix(server.address)
+
+
 def test_the_search_finds(tab):
     tab.open("search.html?q=version+counter")
     # Results come one by one, so the page is waited for and not the first of them.
@@ -300,6 +337,35 @@ def test_the_keyboard_leads_to_the_text_and_to_the_search(tab):
     keys.type("version counter")
     keys.press("Enter")
     tab.page.wait_for_url("**/search.html?q=version+counter")
+
+
+@pytest.mark.parametrize("name", [AUTOGRAD, "chapters/reference/faq.html"])
+def test_the_keyboard_reaches_what_scrolls_also_where_something_has_opened(chromium, served, name):
+    tab = Tab(chromium, served, viewport={"width": 360, "height": 740}).open(name)
+    reached = f"() => ({SCROLLING})().every(([number, index]) => index === 0)"
+    tab.page.wait_for_function(reached)
+    before = tab.page.evaluate(SCROLLING)
+    tab.page.evaluate(OPEN_ALL)
+    tab.page.wait_for_function(reached)
+    opened = [box for box in tab.page.evaluate(SCROLLING) if box not in before]
+    assert before
+    assert opened
+    tab.context.close()
+
+
+# The boxes that are seen and scroll: the number of each, and 0 if the keyboard reaches it, else -1.
+SCROLLING = """() => {
+  const all = document.querySelectorAll("main :is(pre, .output, .pst-scrollable-table-container)");
+  const seen = box => box.checkVisibility({ visibilityProperty: true });
+  return [...all].map((box, number) => [number, box.tabIndex, box])
+    .filter(([, , box]) => seen(box) && box.scrollWidth > box.clientWidth)
+    .map(([number, index]) => [number, index]);
+}"""
+OPEN_ALL = """() => {
+  const shut = ".sd-tab-set > input:not(:checked), details:not([open]) > summary";
+  document.querySelectorAll(`${shut}, .toggle-hidden button.toggle-button`)
+    .forEach(opens => opens.click());
+}"""
 
 
 def test_a_solution_opens_with_the_keyboard(tab):
@@ -454,6 +520,9 @@ def test_everything_can_be_reached_and_has_a_name(tab):
     while tab.page.evaluate("document.activeElement.className").startswith("copybtn"):
         tab.page.keyboard.press("Tab")
     assert tab.page.evaluate(focus) == "Run cell 2"
+    while tab.page.evaluate(focus) != "Code of cell 2":  # and back
+        tab.page.keyboard.press("Shift+Tab")
+        assert tab.page.evaluate("document.activeElement.className") != "live-run"
     cell.code.press("a")
     cell.code.press("Escape")
     assert tab.page.evaluate(focus) == "Run cell 2"

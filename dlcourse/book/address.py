@@ -47,6 +47,7 @@ def add_metadata(app: Sphinx, page: str, template: str, context: dict, doctree) 
     """Descriptions for search engines, and cards for those who share the page's address."""
     if page == LOST:
         context["pageurl"] = None  # it stands for many addresses
+        context["title"], context["base"] = "There is no such page", app.config.html_baseurl
         context["metatags"] = context.get("metatags", "") + '<meta name="robots" content="noindex">'
         return
     found = metadata(app.config, page, context.get("title", ""), description(doctree))
