@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dlcourse.book import address, api, check_site, fonts, records
+from dlcourse.book import address, api, check_site, fonts, records, styles
 from dlcourse.book.check_site import Site
 from dlcourse.book.figures import COLORS, follow_theme, inline_svg, inline_svgs_of_html
 from dlcourse.book.site import engines
@@ -154,6 +154,35 @@ def test_a_page_is_shown_before_its_scripts_have_come(site):
     assert len(tags) > 5
     assert {tag for tag in tags if not re.search("defer|module", tag)} == set()
     assert "defer" not in (site.folder / "search.html").read_text("utf-8").partition("</head>")[0]
+
+
+SHEETS = """@charset "utf-8"; /*! kept: MIT */ /* .not { } */
+.used, .gone > a, .used:not(.gone), :is(.gone, .used) b { color: red; }
+#gone:hover, .sm\\:gone { x: "}" } @media print { .gone { a: b } } @media print { .used { a: b } }
+@font-face { src: url(f.woff) } .sm\\:used [class*=".gone"] { background: url("data:;,}") }"""
+
+
+def test_a_sheet_loses_the_rules_that_nothing_can_match():
+    left = styles.without_unused(SHEETS, {"used", "sm:used"})
+    assert left.splitlines() == [
+        ".used,.used:not(.gone),:is(.gone, .used) b{color: red;}",
+        "@media print{.used{a: b}}",
+        "@font-face{src: url(f.woff)}",
+        """.sm\\:used [class*=".gone"]{background: url("data:;,}")}""",
+    ]
+    assert [head for head, body in styles.rules("a{b:c}d{e:f}")] == ["a", "d"]
+
+
+def test_a_page_loads_one_style_sheet_that_has_what_all_pages_use(site):
+    for page in site:
+        found = [tag["href"] for tag in page.soup.find_all("link", rel="stylesheet")]
+        assert len(found) == (page.name != "index.html"), page.name
+    css = (site.folder / "_static" / "site.css").read_text("utf-8")
+    assert "Licensed under MIT" in css
+    for name in (".dropdown-menu.show", ".bd-article", ".sd-tab-set", ".copybtn", ".live-bar"):
+        assert name in css
+    assert ".carousel" not in css or "carousel" in "".join(styles.used_names(site.folder))
+    assert len(css) < 250_000
 
 
 def test_every_public_name_of_mini_stands_in_the_reference(site):
@@ -480,6 +509,8 @@ def test_a_figure_is_inlined():
     assert ">#0072b2 &amp; &lt;b&gt;</text>" in html  # text is text, whatever it looks like
     assert 'style="width: 96px"' in html
     assert 'width="72pt"' not in html
+    assert "<g>" not in html  # nor are groups that say nothing
+    assert ">\n" not in html
 
 
 def test_ids_of_two_figures_do_not_clash():

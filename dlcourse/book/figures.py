@@ -56,6 +56,7 @@ def inline_svg(source: str, prefix: str, alt: str | None = None) -> str:
     _remove(svg, SVG + "metadata")
     _remove_background(svg)
     _rename_ids(svg, prefix)
+    _compact(svg)
     for node in svg.iter():
         if node.tag == SVG + "style" and node.text:
             node.text = _scoped(follow_theme(node.text), prefix)
@@ -137,6 +138,26 @@ def _rename_ids(svg: ET.Element, prefix: str) -> None:
                 node.set(name, " ".join(f"{prefix}-{part}" for part in value.split()))
             elif "url(" in value:
                 node.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", value))
+
+
+def _compact(svg: ET.Element) -> None:
+    """Without the groups that say nothing and the spaces between elements: half of a drawing."""
+    for node in svg.iter():
+        if node.tag in (SVG + "text", SVG + "tspan"):
+            continue
+        children = list(node)
+        while any(map(_says_nothing, children)):
+            children = [
+                part for child in children for part in (child if _says_nothing(child) else [child])
+            ]
+        node[:] = children
+        node.text = node.text if (node.text or "").strip() else None
+        for child in children:
+            child.tail = child.tail if (child.tail or "").strip() else None
+
+
+def _says_nothing(node: ET.Element) -> bool:
+    return node.tag == SVG + "g" and not node.attrib
 
 
 def _fit_width(svg: ET.Element) -> None:

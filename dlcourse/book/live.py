@@ -134,10 +134,10 @@ def write_site(app: Sphinx) -> None:
 def add_scripts(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if MARKED.search(context.get("body", "")):
         app.add_js_file("live/live.js", type="module")
-        app.add_css_file("live/live.css")
 
 
 def setup(app: Sphinx) -> None:
+    app.add_css_file("live/live.css")
     app.add_config_value("live_python", "cdn", "html", [str])
     app.add_post_transform(MarkLive)
     app.connect("builder-inited", write_site)

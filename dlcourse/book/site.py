@@ -10,6 +10,7 @@
 * Numbers of recorded runs stand in prose by a role, never typed (``records.py``).
 * The package's names and docstrings stand on pages of their own (``api.py``).
 * Search engines, and who shares a page, are told what it is and where (``address.py``).
+* A page has one style sheet, without what no page uses (``styles.py``).
 """
 
 import ast
@@ -26,7 +27,7 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from . import address, api, fonts, live, records, tabs, terms
+from . import address, api, fonts, live, records, styles, tabs, terms
 from .figures import inline_svg, inline_svgs_of_html
 
 log = logging.getLogger(__name__)
@@ -50,14 +51,15 @@ class InlineFigures(SphinxPostTransform):
     formats = ("html",)
 
     def run(self, **kwargs) -> None:
+        drawings = list(self.document.findall(nodes.raw))  # before images become such, too
+        for number, node in enumerate(drawings, 1):
+            if "html" in node.get("format", "") and "<svg" in node.astext():
+                self.rewrite(node, f"dl-html-{number}")
         for number, node in enumerate(list(self.document.findall(nodes.image)), 1):
             if node["uri"].endswith(".svg"):
                 self.inline(node, f"dl-svg-{number}")
             elif not node.get("alt"):
                 log.warning("image without alt text: %s", node["uri"], location=node)
-        for number, node in enumerate(list(self.document.findall(nodes.raw)), 1):
-            if "html" in node.get("format", "") and "<svg" in node.astext():
-                self.rewrite(node, f"dl-html-{number}")
 
     def inline(self, node: nodes.image, prefix: str) -> None:
         path = Path(self.env.srcdir, node["uri"].lstrip("/"))
@@ -248,6 +250,7 @@ def setup(app: Sphinx) -> dict:
     terms.setup(app)
     api.setup(app)
     address.setup(app)
+    styles.setup(app)
     app.connect("env-updated", share_writing)
     app.connect("html-page-context", list_works)
     app.connect("html-page-context", defer_scripts, priority=900)  # after all have added theirs
