@@ -7,6 +7,7 @@
 * Cells that need no torch can be run in the page (``live.py``).
 * Cells of mini and of torch can share one place, in tabs (``tabs.py``).
 * A term in bold leads to the glossary and stands in the index (``terms.py``).
+* Punctuation stays on the line of its formula (``keep.py``).
 * Numbers of recorded runs stand in prose by a role, never typed (``records.py``).
 * The package's names and docstrings stand on pages of their own (``api.py``).
 * Search engines, and who shares a page, are told what it is and where (``address.py``).
@@ -27,7 +28,7 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from . import address, api, fonts, live, records, styles, tabs, terms
+from . import address, api, fonts, keep, live, records, styles, tabs, terms
 from .figures import inline_svg, inline_svgs_of_html
 
 log = logging.getLogger(__name__)
@@ -248,6 +249,7 @@ def setup(app: Sphinx) -> dict:
     live.setup(app)
     tabs.setup(app)
     terms.setup(app)
+    keep.setup(app)
     api.setup(app)
     address.setup(app)
     styles.setup(app)

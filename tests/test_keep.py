@@ -1,0 +1,48 @@
+"""Marks that belong to a formula stay on its line."""
+
+import pytest
+
+pytest.importorskip("sphinx")
+
+from dlcourse.book.keep import KeepPunctuation
+
+from docutils import nodes
+from docutils.utils import new_document
+
+
+def kept(*content):
+    """What each element of a paragraph says, after the transform; formulas as $x$."""
+    paragraph = nodes.paragraph("", "", *content)
+    document = new_document("page")
+    document += paragraph
+    KeepPunctuation(document).run()
+    return [
+        "".join(f"${part.astext()}$" if isinstance(part, nodes.math) else part.astext()
+                for part in (child.children if isinstance(child, nodes.inline) else [child]))
+        for child in paragraph
+    ]  # fmt: skip
+
+
+def x():
+    return nodes.math("x", "x")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [
+        ("all ", ":", ["all ", "$x$:"]),
+        ("so (", "), and", ["so ", "($x$),", " and"]),
+        ("of ", " and", ["of ", "$x$", " and"]),
+        ("the ", "-axis", ["the ", "$x$", "-axis"]),
+    ],
+)
+def test_marks_that_touch_a_formula_are_kept_with_it(before, after, wanted):
+    assert kept(nodes.Text(before), x(), nodes.Text(after)) == wanted
+
+
+def test_formulas_with_only_marks_between_them():
+    assert kept(x(), nodes.Text(","), x(), nodes.Text(".")) == ["$x$,", "$x$."]
+
+
+def test_a_formula_at_the_end_or_beside_another_element_stays_alone():
+    assert kept(nodes.strong("", "a"), x()) == ["a", "$x$"]
