@@ -6,6 +6,7 @@
 #   make test LOCK=/dev/null           no lock: in a fresh .venv, the newest that pyproject.toml allows
 #   make serve PORT=8000               a port of your choice
 #   make nb NB=chapters/foundations    these notebooks alone; the same for make notebooks
+#   make test-live LIVE=chapters/foundations  the same for the live cells in a browser (long)
 #   make map MAP=--missing             compare those names alone that the page lacks
 
 PYTHON ?= python3
@@ -13,6 +14,7 @@ PORT ?= 0
 JOBS ?= 2
 NB ?= chapters
 LOCK ?= requirements.lock
+LIVE ?= chapters
 TORCH_INDEX ?=
 
 VENV := .venv
@@ -40,7 +42,7 @@ lab: export OMP_WAIT_POLICY = PASSIVE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two installations into one .venv
-.PHONY: help book serve test test-site unit nb site pyodide bench map notebooks lab doctor lint format lock clean distclean
+.PHONY: help book serve test test-site test-live unit nb site pyodide bench map notebooks lab doctor lint format lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +90,10 @@ test-site: $(VENV)/.all book pyodide ## use the site in a headless browser: cell
 	@test -n "$(BROWSER)" || { echo "make test-site wants Chromium or Chrome, and finds neither." \
 	    "Install one, or name it: make test-site BROWSER=/path/to/chrome"; exit 1; }
 	DLCOURSE_SITE=$(HTML) DLCOURSE_BROWSER="$(BROWSER)" $(BIN)/python -m pytest -q tests/test_site.py
+
+test-live: $(VENV)/.all book pyodide ## run all that is live of LIVE=chapters in a headless browser (an hour)
+	DLCOURSE_LIVE="$(LIVE)" DLCOURSE_SITE=$(HTML) DLCOURSE_BROWSER="$(BROWSER)" \
+	    $(BIN)/python -m pytest -q -s -p no:randomly tests/test_site.py -k lives_in_the_browser
 
 pyodide: $(VENV)/.book ## fetch Python for the browser: for make test-site, and for live_python: site
 	$(BIN)/python -m dlcourse.live.bundle "$(CACHE)/pyodide"

@@ -29,6 +29,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
 COMMAND = "python -m benchmarks.live"
+RECORD = ROOT / "data" / "results" / "live.json"
 PAGE = "chapters/foundations/autograd.html"
 CELLS = {"first": "f(0.3)", "figure": "ax.loglog(steps, forward"}  # what their code holds
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -135,17 +136,27 @@ def median(visits: list[dict]) -> dict:
     }
 
 
+HEAD = f"{'':8} page MB   first result  a figure more"
+
+
+def line(name: str, seen: dict) -> str:
+    """A visit as text."""
+    cells = (f"{seen[cell]['seconds']:5.1f} s {seen[cell]['MB']:4.1f} MB" for cell in CELLS)
+    return f"{name:8} {seen['page']['MB']:7.2f}   {'  '.join(cells)}"
+
+
 def measure(site: Path, program: str, repetitions: int) -> dict:
     load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else 0.0
     record = circumstances("cpu", COMMAND) | {"seed": None, "load": load}
     visits = {"cold": [], "warm": []}
+    print(HEAD)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         served = Served(with_python(site, Path(folder)))
         for number in range(repetitions):
-            for found in visits.values():
+            for name, found in visits.items():
                 profile = f"{folder}/profile{number}"
                 found.append(visit(playwright.chromium, program, profile, served))
-            print({name: found[-1] for name, found in visits.items()}, flush=True)
+                print(line(name, found[-1]), flush=True)
         served.shutdown()
     return record | {"repetitions": repetitions} | {n: median(v) for n, v in visits.items()}
 
@@ -155,12 +166,13 @@ def main() -> None:
     parser.add_argument("site", type=Path, nargs="?", default=ROOT / "_build" / "html")
     parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), ""))
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--out", type=Path, default=RECORD)
     args = parser.parse_args()
     record = measure(args.site, args.browser, args.repetitions)
-    print({"cold": record["cold"], "warm": record["warm"], "load": record["load"]})
-    if args.out:
-        write_record(args.out, record)
+    print(f"medians of {args.repetitions}, load {record['load']}:")
+    for name in ("cold", "warm"):
+        print(line(name, record[name]))
+    write_record(args.out, record)
 
 
 if __name__ == "__main__":

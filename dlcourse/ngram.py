@@ -85,7 +85,8 @@ class KneserNey:
         for n, level in enumerate(self.levels[: len(context) + 1], start=1):
             for i in context[len(context) - n + 1 :]:
                 code = code * self.vocab_size + int(i)
-            p = self._interpolate(level, code * self.vocab_size + np.arange(self.vocab_size), p)
+            words = np.arange(self.vocab_size, dtype=np.int64)
+            p = self._interpolate(level, code * self.vocab_size + words, p)
             code = 0
         return p
 

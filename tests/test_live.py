@@ -2,13 +2,14 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 from dlcourse.live import bundle
-from dlcourse.live.cells import Page, entering, names, parse
+from dlcourse.live.cells import DATA, Page, entering, names, parse
 from dlcourse.live.session import MOST, Session, left_out
 
 import pytest
@@ -43,6 +44,11 @@ def last_kind(*sources):
         (["print([lib.ones(2) for lib in (torch, mini)])"], "none"),  # [0] would be mini's
         (["ours, theirs = (f(lib) for lib in (mini, torch))\nprint(ours)"], "none"),
         (["for name, lib in (('a', mini), ('b', torch)):\n    print(lib)"], "part"),
+        (["for name, lib in {'a': mini, 'b': torch}.items():\n    print(lib.ones(2))"], "part"),
+        (
+            ["runs = {}\nfor lib in (mini, torch):\n    runs[lib] = 1", "print(mini.equal(*runs))"],
+            "none",
+        ),
         (["print(mini.ones(2))\nassert_matches(mini.ones(2), torch.ones(2))"], "part"),
         (["x = torch.ones(2)", "print(x)"], "none"),
         (["x = torch.ones(2)", "x = mini.ones(2)", "print(x)"], "all"),
@@ -52,6 +58,8 @@ def last_kind(*sources):
         (["runs = {}\nfor lib in (mini, torch):\n    runs[lib] = 1", "print(runs)"], "part"),
         (["runs = {}\nfor lib in (mini, torch):\n    runs[lib] = 1", "runs['torch']"], "none"),
         (["w = torch.ones(2)", "for x in [1, *(w for w in (2, 3))]:\n    print(x)"], "all"),
+        (["runs = {1: []}\nfor x in torch.ones(2):\n    runs[1].append(x)", "print(runs)"], "none"),
+        (["path = 'a'", "torch.save(1, path)", "path.read_bytes()"], "none"),
         (["import dlcourse.plots as p", "p.COLORS['torch']"], "all"),
         (["found = []\nfor x in torch.ones(2):\n    found.append(x)", "print(found)"], "none"),
         (["check('tensors.windows', f)"], "none"),
@@ -71,10 +79,41 @@ def test_what_runs_is_read_off_the_names(sources, kind):
         ("from torchvision import datasets\ndatasets.MNIST()", "torch"),
         ("from dlcourse import training\ntraining.fit()", "torch"),
         ("import threading\nthreading.Thread()", "threads"),
+        ("from dlcourse import datasets\ndatasets.weather()", "pandas"),
+        ("from dlcourse.datasets import penguins\npenguins()", "pandas"),
+        ("from dlcourse import mini\nmini.utils.data.DataLoader([1], num_workers=2)", "processes"),
+        (
+            "from dlcourse import mini\nmini.utils.data.DataLoader([1], **{'num_workers': 1})",
+            "processes",
+        ),
     ],
 )
 def test_the_missing_package_is_named(source, package):
     assert Page([source]).kind(0) == ("none", package)
+
+
+def test_no_worker_is_no_process():
+    page = cells("mini.utils.data.DataLoader([1], num_workers=0)", "dict(**{'num_workers': 0})")
+    assert [page.kind(cell)[0] for cell in (1, 2)] == ["all", "all"]
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("from dlcourse import datasets\nx = datasets.digits('test')", ["mnist_5k.npz"]),
+        ("from dlcourse import datasets\ntext = datasets.kjv('valid')", ["kjv.txt.bz2"]),
+        ("from dlcourse.datasets import pictograms\npictograms()", ["pictograms.npz"]),
+        ("from dlcourse import datasets\ndatasets.names()", []),
+        ("from dlcourse import datasets\ndatasets.load_digit_image('a.png')", ["matplotlib"]),
+    ],
+)
+def test_what_has_to_be_fetched_first(source, wanted):
+    page = Page([source.partition("\n")[0], source.partition("\n")[2]])
+    assert Session(print).wants(page, 1) == wanted
+    assert (
+        Session(print).wants(Page(["def f():\n    " + source.replace("\n", "\n    "), "f()"]), 1)
+        == wanted
+    )
 
 
 def test_what_torch_says_where_mini_does_is_passed_over():
@@ -245,13 +284,13 @@ def test_an_endless_flow_of_text_is_cut():
 def test_figures_come_as_drawings_in_the_style_of_the_course():
     first = "import matplotlib.pyplot as plt\nfrom dlcourse import plots\nplots.use_style()"
     reader = Reader(first, "plt.plot([1, 2]);")
-    assert reader.session.wants_matplotlib(Page(reader.sources), 1)
+    assert reader.session.wants(Page(reader.sources), 1) == ["matplotlib"]
     reader.run()
     assert [kind for kind, _ in reader.seen] == ["begin", "svg"]
     assert "#0072b2" in reader.seen[1][1].lower()
     for light in ("print(1)", "plots.COLORS", "plots.draw_graph"):
         page = Page([first, light])
-        assert not Session(print).wants_matplotlib(page, 1)
+        assert not Session(print).wants(page, 1)
         assert all("matplotlib" not in u.code and "style" not in u.code for u in page.before(1))
 
 
@@ -273,6 +312,8 @@ def test_what_is_packed_runs_by_itself_without_torch(tmp_path):
     live.write(tmp_path, "cdn")
     with zipfile.ZipFile(tmp_path / "live" / "course.zip") as course:
         course.extractall(tmp_path / "course")
+    for name in DATA:
+        shutil.copy(tmp_path / "live" / name, tmp_path / "course" / "data")
     code = """
 import json, sys
 sys.path[:] = [sys.argv[1], *(p for p in sys.path if not p.endswith("live"))]
@@ -280,7 +321,8 @@ from dlcourse.live.browser import Live
 import dlcourse
 assert dlcourse.__file__.startswith(sys.argv[1]), dlcourse.__file__
 live = Live(lambda kind, text: sys.__stdout__.write(f'{kind} {text}\\n'))
-cells = ["from dlcourse import datasets, mini, plots\\nimport torch, matplotlib.pyplot as plt",
+cells = ["from dlcourse import bpe, datasets, mini, ngram, plots\\nimport torch\\n"
+         "import matplotlib.pyplot as plt",
          "print(datasets.digits('test')[0].shape, mini.ones(2).sum())", "plt.plot([1]);"]
 for cell in (1, 2):
     asked = {"sources": cells, "cell": cell, "mayFail": [], "skipped": [], "checks": {}}

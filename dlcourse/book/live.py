@@ -23,7 +23,7 @@ from pathlib import Path
 
 from dlcourse.book import tabs
 from dlcourse.live import bundle
-from dlcourse.live.cells import PARTS, Page, package_missing_for
+from dlcourse.live.cells import DATA, PARTS, Page, package_missing_for
 
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
@@ -76,11 +76,12 @@ def _missing(function: ast.AST) -> Iterator[str]:
 
 def packed() -> Iterator[tuple[str, Path]]:
     """What of the repository goes into the browser: names in the zip, and files."""
-    names = ["__init__.py", "_torchvision.py", "show.py", "book/__init__.py", "book/figures.py"]
+    names = ["__init__.py", "_torchvision.py", "book/__init__.py", "book/figures.py"]
     paths = [ROOT / "dlcourse" / name for name in names]
-    for part in sorted({*PARTS, "live"} - {"show"}):
-        paths += sorted((ROOT / "dlcourse" / part).rglob("*.py"))
-    paths += [path for path in sorted((ROOT / "data").glob("*")) if path.suffix in (".npz", ".csv")]
+    for part in sorted({*PARTS, "live"}):
+        path = ROOT / "dlcourse" / part
+        paths += sorted(path.rglob("*.py")) or [path.with_suffix(".py")]
+    paths += sorted((ROOT / "data").glob("*.csv"))
     for path in paths:
         yield path.relative_to(ROOT).as_posix(), path
 
@@ -100,9 +101,12 @@ def write(static: Path, python: str) -> None:
     if python == "site":
         base = f"pyodide-{bundle.PINNED['version']}/"
         copy_python(folder / base)
+    for name in DATA:
+        shutil.copyfile(ROOT / "data" / name, folder / name)
     config = {
         "base": base,
         "course": versioned(packed_course),
+        "data": {name: versioned(folder / name) for name in DATA},
         "worker": versioned(folder / "worker.mjs"),
         "checks": checks(),
         "files": bundle.PINNED["files"],

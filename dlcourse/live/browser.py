@@ -13,12 +13,12 @@ class Live:
         self.send, self.drawn = send, 0
         self.session = Session(self._emit)
 
-    def open(self, message: str) -> bool:
-        """Take the cells of the page; True if Matplotlib has to be there before they run."""
+    def open(self, message: str) -> str:
+        """Take the cells of the page; what has to be there before they run, with blanks between."""
         asked = json.loads(message)
         self.cell, self.may_fail = asked["cell"], asked["mayFail"]
         self.page = Page(asked["sources"], asked["checks"], asked["skipped"])
-        return self.session.wants_matplotlib(self.page, self.cell)
+        return " ".join(self.session.wants(self.page, self.cell))
 
     def run(self) -> bool:
         return self.session.run(self.page, self.cell, self.may_fail)

@@ -20,16 +20,31 @@ from functools import lru_cache
 
 # What a browser can import, beside the standard library.
 PACKAGES = {"numpy", "matplotlib", "mpl_toolkits", "cycler", "PIL"}
-PARTS = {"mini", "plots", "datasets", "exercises", "show"}  # of dlcourse
+PARTS = {"mini", "plots", "datasets", "exercises", "show", "bpe", "ngram"}  # of dlcourse
 # Of the standard library: a page in a browser has one thread and no processes.
 NOT_IN_A_BROWSER = {"multiprocessing", "signal", "subprocess", "threading", "tkinter"}
+# Functions of dlcourse.datasets that need a package.
+TABLES = {"diamonds": "pandas", "penguins": "pandas", "weather": "pandas"}
 
 # Code that needs Matplotlib, ten megabytes more; the palette and draw_graph do without.
-MATPLOTLIB = re.compile(r"\b(?:matplotlib|PIL|plt)\b|\bplots\.(?!COLORS\b|draw_graph\b)")
+MATPLOTLIB = re.compile(
+    r"\b(?:matplotlib|PIL|plt|load_digit_image)\b|\bplots\.(?!COLORS\b|draw_graph\b)"
+)
+# Files of data/ that are fetched when code wants them, for each is near a megabyte.
+DATA = {
+    "kjv.txt.bz2": re.compile(r"\bdatasets(?:\.| import .*\b)kjv"),
+    "mnist_5k.npz": re.compile(r"\bdatasets(?:\.| import .*\b)(?:digits|mnist)\b"),
+    "pictograms.npz": re.compile(r"\bdatasets(?:\.| import .*\b)pictograms\b"),
+}
+LATER = {"matplotlib": MATPLOTLIB} | DATA
 
 # Calls that set something for all that follows: plots.use_style(), np.random.seed(0).
 STYLE = "plots.use_style()"
 SETTING = re.compile(r"use_|set_|seed|manual_seed|filterwarnings|simplefilter|basicConfig")
+
+# Calls that hold one engine against the other.
+COMPARES = re.compile(r"assert_|allclose$|array_equal$|equal$")
+READS = {"read_bytes", "read_text", "stat"}
 
 FILLS = {"add", "append", "extend", "insert", "setdefault", "update", "write"}
 
@@ -149,7 +164,7 @@ class Page:
         kept = None if without else node
         unit = Unit(cell, kept, lines, code, reads, binds, changes, without)
         half = next((self.partial[name] for name in sorted(unit.reads & self.partial.keys())), "")
-        if not without and half and _asserts(node):  # it is about both engines
+        if not without and half and _wants_both(node):
             unit.node, without = None, half
         unit.without = without or shortened.dropped or half
         if without:
@@ -186,25 +201,29 @@ class Page:
         return Unit(cell, node, lines, code, *names(code), without=left, silent=True)
 
     def _missing(self, node: ast.stmt, reads: Iterable[str]) -> str:
-        """The package that a statement cannot do without, or nothing."""
-        for name in sorted(reads):
-            if name in self.absent:
-                return self.absent[name]
-        for part in ast.walk(node):
-            if isinstance(part, ast.Import | ast.ImportFrom):
+        """What a statement cannot do without and a browser lacks, or nothing."""
+        absent = (self.absent[name] for name in sorted(reads) if name in self.absent)
+        return next(absent, "") or next(filter(None, map(self._needed, ast.walk(node))), "")
+
+    def _needed(self, part: ast.AST) -> str:
+        """What this part of a statement needs and a browser lacks, or nothing."""
+        match part:
+            case ast.Import() | ast.ImportFrom():
                 module = getattr(part, "module", None)
-                for alias in part.names:
-                    path = f"{module}.{alias.name}" if module else alias.name
-                    if missing := package_missing_for(path):
-                        return missing
-            elif isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant):
-                entry = part.slice.value == "torch" and isinstance(part.value, ast.Name)
-                if entry and "torch" in self.absent.values():  # losses["torch"]
-                    return "torch"
-            elif isinstance(part, ast.Call) and getattr(part.func, "id", "") == "check":
-                exercise = part.args[0] if part.args else None
-                if isinstance(exercise, ast.Constant) and exercise.value in self.checks:
-                    return self.checks[exercise.value]
+                paths = (f"{module}.{a.name}" if module else a.name for a in part.names)
+                return next(filter(None, map(package_missing_for, paths)), "")
+            case ast.Subscript(ast.Name(), ast.Constant("torch")):  # losses["torch"]
+                return "torch" if "torch" in self.absent.values() else ""
+            case ast.Call(ast.Name("check"), [ast.Constant(exercise), *_]):
+                return self.checks.get(exercise, "")
+            case ast.Attribute(ast.Name("datasets"), name):
+                return TABLES.get(name, "")
+            case ast.keyword("num_workers", number) if not _is_zero(number):
+                return "processes"
+            case ast.Dict(keys, values):
+                named = zip(keys, values, strict=True)
+                numbers = [v for k, v in named if getattr(k, "value", "") == "num_workers"]
+                return "" if all(map(_is_zero, numbers)) else "processes"
         return ""
 
 
@@ -218,7 +237,8 @@ def package_missing_for(path: str) -> str:
     """The package that a browser lacks to import ``path``, such as "torch.nn", or nothing."""
     top, _, rest = path.partition(".")
     if top == "dlcourse":
-        return "" if rest.partition(".")[0] in PARTS else "torch"
+        part, _, name = rest.partition(".")
+        return TABLES.get(name, "") if part in PARTS else "torch"
     if top in sys.stdlib_module_names:
         return "threads" if top in NOT_IN_A_BROWSER else ""
     if top == "torchvision":
@@ -288,23 +308,28 @@ def _setting(node: ast.stmt) -> set[str]:
     return set()
 
 
-def _asserts(node: ast.stmt) -> bool:
-    call = node.value if isinstance(node, ast.Expr) else None
-    said = isinstance(call, ast.Call) and _called(call).startswith("assert_")
-    return said or isinstance(node, ast.Assert)
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0
+
+
+def _wants_both(node: ast.stmt) -> bool:
+    """Does it hold two engines against each other, or read a file that one of them wrote?"""
+    calls = [_called(part) for part in ast.walk(node) if isinstance(part, ast.Call)]
+    compares = isinstance(node, ast.Expr) and any(map(COMPARES.match, calls))
+    return compares or isinstance(node, ast.Assert) or not READS.isdisjoint(calls)
 
 
 def _filled(node: ast.stmt) -> set[str]:
     """The collections that a statement puts something into."""
     calls = [part.func for part in ast.walk(node) if isinstance(part, ast.Call)]
     fills = [f for f in calls if isinstance(f, ast.Attribute) and f.attr in FILLS]
-    return {f.value.id for f in fills if isinstance(f.value, ast.Name)}
+    return {_base(f.value) for f in fills} - {""}
 
 
 def _passed(node: ast.stmt) -> set[str]:
     """What a call that stands alone is given, and so may change: torch.save(state, file)."""
     call = node.value if isinstance(node, ast.Expr) else None
-    if not isinstance(call, ast.Call) or _asserts(node) or _called(call) == "print":
+    if not isinstance(call, ast.Call) or _wants_both(node) or _called(call) == "print":
         return set()
     return {argument.id for argument in call.args if isinstance(argument, ast.Name)}
 
@@ -356,21 +381,24 @@ class _Shorten(ast.NodeTransformer):
             self._shorten(node.iter)
         return self.generic_visit(node)
 
-    def _shorten(self, many: ast.expr) -> None:
-        if isinstance(many, ast.Call) and _called(many) in ("enumerate", "product"):
-            for argument in many.args:
+    def _shorten(self, many: ast.expr | None) -> None:
+        if isinstance(many, ast.Call) and _called(many) in ("enumerate", "product", "items"):
+            for argument in [*many.args, getattr(many.func, "value", None)]:
                 self._shorten(argument)
+        elif isinstance(many, ast.Dict):  # for name, lib in {"mini": mini, "torch": torch}.items()
+            pairs = list(zip(many.keys, many.values, strict=True))
+            kept = [(k, v) for k, v in pairs if not self._drops(v)]
+            if kept and len(kept) < len(pairs):
+                many.keys, many.values = map(list, zip(*kept, strict=True))
         elif isinstance(many, ast.Tuple | ast.List):
-            kept = list(self._present(many.elts))
+            kept = [element for element in many.elts if not self._drops(element)]
             if kept and len(kept) < len(many.elts):
                 many.elts = kept
 
-    def _present(self, elements: Iterable[ast.expr]) -> Iterator[ast.expr]:
-        for element in elements:
-            if missing := self._names_absent(element):
-                self.dropped = missing
-            else:
-                yield element
+    def _drops(self, element: ast.expr) -> bool:
+        missing = self._names_absent(element)
+        self.dropped = missing or self.dropped
+        return bool(missing)
 
     def _names_absent(self, element: ast.expr) -> str:
         value = element.value if isinstance(element, ast.Starred) else element

@@ -21,6 +21,7 @@ async function start() {
   const answer = await fetch(new URL("live.json", here), { cache: "no-cache" });
   const config = await answer.json();
   for (const name of ["base", "course", "worker"]) config[name] = new URL(config[name], here).href;
+  for (const name in config.data) config.data[name] = new URL(config.data[name], here).href;
   if (mine !== starts) return; // stopped meanwhile
   start.checks = config.checks;
   const made = new Worker(config.worker, { type: "module" });
@@ -218,10 +219,15 @@ function set(box) {
 }
 
 function absent(cell, needs) {
-  const what = { threads: "threads, which a browser does" }[needs] ?? `${needs}, which a browser does`;
-  const said = element("span", {}, `Needs ${what} not have. `);
+  const said = element("span", {}, `Needs ${needs}, which a browser does not have. `);
   const notebook = document.querySelector("a.btn-download-source-button[href$='.ipynb']");
-  if (notebook) said.append(element("a", { href: notebook.href, download: "", textContent: "Download the notebook" }), ".");
+  const colab = document.querySelector(".dropdown-launch-buttons a[href^='https://colab.']");
+  const offered = [
+    notebook && element("a", { href: notebook.href, download: "", textContent: "Download the notebook" }),
+    notebook && colab && " or ",
+    colab && element("a", { href: colab.href, textContent: "open it in Colab" }),
+  ].filter(Boolean);
+  if (offered.length) said.append(...offered, ".");
   cell.bar.append(said);
 }
 

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Collection
 
-from dlcourse.live.cells import MATPLOTLIB, Page, Unit, parse
+from dlcourse.live.cells import LATER, Page, Unit, parse
 
 MOST = 200_000  # characters a cell may print; an endless loop must not fill the page
 EVERY = 0.05  # seconds between two messages of what is printed
@@ -70,9 +70,11 @@ class Session:
         if not any(isinstance(finder, Absent) for finder in sys.meta_path):
             sys.meta_path.insert(0, Absent())
 
-    def wants_matplotlib(self, page: Page, cell: int) -> bool:
+    def wants(self, page: Page, cell: int) -> list[str]:
+        """What has to be there before a cell runs: names in LATER."""
         units = [*self._waiting(page, cell), *page.of(cell)]
-        return any(MATPLOTLIB.search(unit.code) for unit in units if unit.node)
+        codes = [unit.code for unit in units if unit.node]
+        return [name for name, said in LATER.items() if any(map(said.search, codes))]
 
     def run(self, page: Page, cell: int, may_fail: Collection[int] = ()) -> bool:
         """Run a cell, first what it needs of those above; True if all went well.
@@ -235,7 +237,8 @@ def left_out(page: Page, cell: int) -> str:
     part = [_lines(unit) for unit in units if unit.node is not None]
     said = [f"left out: {', '.join(gone)}"] if gone else []
     said += [f"in part, with mini alone: {', '.join(part)}"] if part else []
-    subject = "Threads do" if package == "threads" else f"{package} does"
+    many = package in ("threads", "processes")
+    subject = f"{package.capitalize()} do" if many else f"{package} does"
     return f"{subject} not run in a browser. Run here without, {'; '.join(said)}."
 
 

@@ -1,7 +1,8 @@
 // One Python interpreter in a worker of the page. In: {config} once, then {id, asked}, see browser.py;
 // out: {id, kind, text}, the kinds of session.py, and "phase", "done", "failed".
 // Every file of Python is fetched with its sha256, wherever it comes from.
-let python, session, current = 0;
+const COURSE = "/home/pyodide/course", brought = {};
+let python, session, data, current = 0;
 const send = (kind, text = "") => postMessage({ id: current, kind, text });
 
 function pin({ base, files }) {
@@ -28,6 +29,7 @@ async function pinned(url) {
 
 async function start(config) {
   pin(config);
+  data = config.data;
   send("phase", "Loading Python, once …");
   const [{ loadPyodide }, { default: createPyodideModule }, course] = await Promise.all([
     pinned(config.base + "pyodide.mjs"),
@@ -42,7 +44,7 @@ async function start(config) {
     packages: ["numpy"], // fetched while Python itself still comes
     env: { HOME: "/home/pyodide", MPLBACKEND: "agg" },
   });
-  python.unpackArchive(course, "zip", { extractDir: "/home/pyodide/course" });
+  python.unpackArchive(course, "zip", { extractDir: COURSE });
   session = python.runPython(`
     import sys
     sys.path.insert(0, "/home/pyodide/course")
@@ -50,13 +52,18 @@ async function start(config) {
     Live`)(send);
 }
 
+// What not every cell needs: Matplotlib, and the large files of data.
+async function bring(name) {
+  send("phase", `Loading ${data[name] ? "the data" : "Matplotlib"}, once …`);
+  if (!data[name]) return python.loadPackage(name, { messageCallback() {} });
+  const content = await (await load(data[name])).arrayBuffer();
+  python.FS.writeFile(`${COURSE}/data/${name}`, new Uint8Array(content));
+}
+
 async function run({ id, asked }) {
   current = id;
   await started;
-  if (session.open(JSON.stringify(asked))) {
-    send("phase", "Loading Matplotlib, once …");
-    await python.loadPackage("matplotlib", { messageCallback() {} });
-  }
+  for (const name of session.open(JSON.stringify(asked)).split(" ").filter(Boolean)) await (brought[name] ??= bring(name));
   send("phase", "Running …");
   send("done", session.run() ? "ok" : "");
 }
