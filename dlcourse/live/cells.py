@@ -44,7 +44,7 @@ SETTING = re.compile(r"use_|set_|seed|manual_seed|filterwarnings|simplefilter|ba
 
 # Calls that hold one engine against the other.
 COMPARES = re.compile(r"assert_|allclose$|array_equal$|equal$")
-READS = {"read_bytes", "read_text", "stat"}
+READS = {"getvalue", "load", "read", "read_bytes", "read_text", "seek", "stat"}
 
 FILLS = {"add", "append", "extend", "insert", "setdefault", "update", "write"}
 
@@ -316,7 +316,8 @@ def _wants_both(node: ast.stmt) -> bool:
     """Does it hold two engines against each other, or read a file that one of them wrote?"""
     calls = [_called(part) for part in ast.walk(node) if isinstance(part, ast.Call)]
     compares = isinstance(node, ast.Expr) and any(map(COMPARES.match, calls))
-    return compares or isinstance(node, ast.Assert) or not READS.isdisjoint(calls)
+    reads = isinstance(node, ast.Expr | ast.Assign) and not READS.isdisjoint(calls)
+    return compares or reads or isinstance(node, ast.Assert)
 
 
 def _filled(node: ast.stmt) -> set[str]:
