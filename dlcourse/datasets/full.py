@@ -101,8 +101,8 @@ def cifar10(
         download: fetch what is missing or damaged below `root`.
 
     Returns:
-        images: uint8 of shape (N, 32, 32, 3); labels: int64 of shape (N,), in the order of
-        `CIFAR10_CLASSES`.
+        images: uint8 of shape (N, 32, 32, 3); labels: int64 of shape (N,), places in
+            `CIFAR10_CLASSES`.
 
     Raises:
         DataError: the set cannot be had; the message says why.
