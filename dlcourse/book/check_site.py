@@ -155,7 +155,7 @@ def missing_alt(site: Site) -> Iterator[str]:
                 continue
             title = svg.find("title")
             name = svg.get("aria-label") or (title.text if title else "")
-            if svg.get("role") != "img" or not _words(name):
+            if svg.get("role") not in ("img", "group") or not _words(name):
                 yield f"{page.name}: a drawing has no accessible name: {str(svg)[:90]}"
 
 

@@ -9,6 +9,7 @@
 * A term in bold leads to the glossary and stands in the index (``terms.py``).
 * Punctuation stays on the line of its formula (``keep.py``).
 * Numbers of recorded runs stand in prose by a role, never typed (``records.py``).
+* The first page has a map of the chapters (``course_map.py``).
 * The package's names and docstrings stand on pages of their own (``api.py``).
 * Search engines, and who shares a page, are told what it is and where (``address.py``).
 * A page has one style sheet, without what no page uses (``styles.py``).
@@ -28,7 +29,7 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from . import address, api, fonts, keep, live, records, styles, tabs, terms
+from . import address, api, course_map, fonts, keep, live, records, styles, tabs, terms
 from .figures import inline_svg, inline_svgs_of_html
 
 log = logging.getLogger(__name__)
@@ -251,6 +252,7 @@ def setup(app: Sphinx) -> dict:
     terms.setup(app)
     keep.setup(app)
     api.setup(app)
+    course_map.setup(app)
     address.setup(app)
     styles.setup(app)
     app.connect("env-updated", share_writing)
