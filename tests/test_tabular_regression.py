@@ -141,10 +141,25 @@ def test_the_program_trains_the_network_by_every_loss(loss, quick):
     assert not (quick / "out.checkpoint.pt").exists()
 
 
-@pytest.mark.parametrize("model", ["mean", "per carat", "linear"])
+@pytest.mark.parametrize("model", ["mean", "per carat", "linear", "line + trees"])
 def test_the_program_fits_baselines(model, quick):
     pytest.importorskip("sklearn")
     assert run("--model", model, "--out", "out.json") == 0
+
+
+def test_trees_behind_a_line_are_fitted_to_what_it_leaves_over(few):
+    pytest.importorskip("sklearn")
+    rows, y = project.tensors(project.clean(few)).tensors
+    y = y[:, 0].numpy()
+    models = project.baselines()
+    assert tuple(models) == project.BASELINES
+    both, line = models["line + trees"].fit(rows, y), models["linear"].fit(rows, y)
+    left = both.predict(rows) - line.predict(rows)
+    assert left == pytest.approx(both.trees.predict(rows))
+    assert np.std(y - both.predict(rows)) < np.std(y - line.predict(rows)) / 2
+    far = rows.clone()
+    far[:, 0] *= 100  # trees are flat out there, and the line is not
+    assert both.predict(far).std() == pytest.approx(line.predict(far).std(), rel=0.3)
 
 
 def test_the_program_refuses_options_of_another_model(quick, capsys):

@@ -196,6 +196,11 @@ def check_conformal_interval(conformal_interval):
             "The new stone is one of N + 1: take the k-th smallest score, k = ceil((N + 1)(1 - "
             "miss)), which is 7 of these 9."
         )
+    if close(radius, [8.0, 8.0]):
+        raise Hint(
+            "8 is one score too far: `np.quantile` lays N scores over N - 1 gaps. Sort them, and "
+            "take number k, which has the index k - 1."
+        )
     if close(radius, [3.0, 3.0]):
         raise Hint("That holds the truth with probability `miss`. The promise is 1 - miss.")
     if not close(low, new - radius) or not close(high, new + radius) or radius[0] < 0:
@@ -206,7 +211,7 @@ def check_conformal_interval(conformal_interval):
     expect_close(high, new + 7, "high")
     try:
         low, high = conformal_interval(y, np.zeros(9), new, 0.05)
-    except IndexError as error:
+    except (IndexError, ValueError) as error:
         raise Hint("Nine scores cannot promise 0.95: k = 10 > 9. Answer with infinity.") from error
     if not np.isinf(low).all() or not np.isinf(high).all():
         raise Hint("Nine scores cannot promise 0.95: k = 10 > 9. Answer with infinity.")
@@ -216,6 +221,13 @@ def check_conformal_interval(conformal_interval):
 def forgets_the_new_one(y, guess, new, miss):
     scores = np.sort(np.abs(y - guess))
     radius = scores[int(len(scores) * (1 - miss)) - 1]
+    return new - radius, new + radius
+
+
+@check_conformal_interval.wrong("N - 1 gaps")
+def asks_numpy_for_a_quantile(y, guess, new, miss):
+    level = math.ceil((len(y) + 1) * (1 - miss)) / len(y)
+    radius = np.quantile(np.abs(y - guess), level, method="higher")
     return new - radius, new + radius
 
 
@@ -241,15 +253,13 @@ def has_no_way_out(y, guess, new, miss):
 # ----------------------------------------------------------------------------- conformal_quantiles
 
 
-def conformal_quantiles(y, low, high, new_low, new_high, miss):
+def conformal_quantiles(y, low, high, new_low, new_high, radius):
     """(low, high) of new stones (M,), ends moved as held-out y (N,) ask for.
 
     The score is how far y lies outside of its own interval, less than 0 inside; both ends move
-    outwards by the k-th smallest, inwards if that is negative.
+    outwards by the radius of the scores, inwards if that is negative.
     """
-    scores = np.sort(np.maximum(low - y, y - high))
-    k = math.ceil((len(scores) + 1) * (1 - miss) - 1e-9)
-    move = scores[k - 1] if k <= len(scores) else np.inf
+    move = radius(np.maximum(low - y, y - high))
     return new_low - move, new_high + move
 
 
@@ -261,17 +271,21 @@ def check_conformal_quantiles(conformal_quantiles):
     y = np.array([0.0, 5.0, -4.5, 1.0, -1.5, 3.0, 0.7, -7.0, 2.2])
     ends = np.full(9, -3.0), np.full(9, 2.0)
     new_low, new_high = np.array([0.0, 10.0]), np.array([4.0, 20.0])
-    low, high = conformal_quantiles(y, *ends, new_low, new_high, 0.3)  # k = 7: 1.5
-    low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+
+    def answer(k):
+        low, high = conformal_quantiles(y, *ends, new_low, new_high, lambda s: np.sort(s)[k - 1])
+        return np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+
+    low, high = answer(7)  # 1.5
     if close(low, new_low + 1.5) and close(high, new_high - 1.5):
         raise Hint("The ends move inwards: a positive score says that they were too near.")
-    if close(low, new_low - 1) and close(high, new_high + 1):
-        raise Hint("The new stone is one of N + 1: k = ceil((N + 1)(1 - miss)), 7 of these 9.")
+    if close(low, new_low + 3.7) and close(high, new_high - 3.7):
+        raise Hint("Outside is who passes one end: the larger of low - y and y - high.")
     if close(high - low, [8.0, 8.0]):
         raise Hint("Both intervals came out equally wide: move the ends that the network gave.")
     expect_close(low, new_low - 1.5, "low")
     expect_close(high, new_high + 1.5, "high")
-    low, high = conformal_quantiles(y, *ends, new_low, new_high, 0.6)  # k = 4: -1
+    low, high = answer(4)  # -1
     if close(low, new_low) and close(high, new_high):
         raise Hint("A score inside is negative, not 0: intervals that are too wide may shrink.")
     expect_close(low, new_low + 1, "low, where 40 % are enough")
@@ -279,26 +293,24 @@ def check_conformal_quantiles(conformal_quantiles):
 
 
 @check_conformal_quantiles.wrong("move inwards")
-def moves_inwards(y, low, high, new_low, new_high, miss):
-    moved_low, moved_high = conformal_quantiles(y, low, high, new_low, new_high, miss)
+def moves_inwards(y, low, high, new_low, new_high, radius):
+    moved_low, moved_high = conformal_quantiles(y, low, high, new_low, new_high, radius)
     return 2 * new_low - moved_low, 2 * new_high - moved_high
 
 
-@check_conformal_quantiles.wrong("one of N")
-def counts_without_the_new_one(y, low, high, new_low, new_high, miss):
-    scores = np.sort(np.maximum(low - y, y - high))
-    move = scores[int(len(scores) * (1 - miss)) - 1]
+@check_conformal_quantiles.wrong("passes one end")
+def wants_both_ends_passed(y, low, high, new_low, new_high, radius):
+    move = radius(np.minimum(low - y, y - high))
     return new_low - move, new_high + move
 
 
 @check_conformal_quantiles.wrong("equally wide")
-def forgets_the_widths(y, low, high, new_low, new_high, miss):
-    middle = (new_low + new_high) / 2
-    return conformal_interval(y, (low + high) / 2, middle, miss)
+def forgets_the_widths(y, low, high, new_low, new_high, radius):
+    middle, move = (new_low + new_high) / 2, radius(np.abs(y - (low + high) / 2))
+    return middle - move, middle + move
 
 
 @check_conformal_quantiles.wrong("may shrink")
-def never_shrinks(y, low, high, new_low, new_high, miss):
-    scores = np.sort(np.maximum(np.maximum(low - y, y - high), 0))
-    move = scores[math.ceil((len(scores) + 1) * (1 - miss) - 1e-9) - 1]
+def never_shrinks(y, low, high, new_low, new_high, radius):
+    move = radius(np.maximum(np.maximum(low - y, y - high), 0))
     return new_low - move, new_high + move
