@@ -60,6 +60,15 @@ def last_kind(*sources):
         (["w = torch.ones(2)", "for x in [1, *(w for w in (2, 3))]:\n    print(x)"], "all"),
         (["runs = {1: []}\nfor x in torch.ones(2):\n    runs[1].append(x)", "print(runs)"], "none"),
         (["path = 'a'", "torch.save(1, path)", "path.read_bytes()"], "none"),
+        (
+            [
+                "p = 'a'",
+                "with open(p, 'w') as f:\n    f.write(torch.e)",
+                "s = p.read_text()\nprint(s)",
+            ],
+            "none",
+        ),
+        (["a = {1: []}\nfor b in a.values():\n    b.append(torch.e)", "print(a)"], "none"),
         (["f = open", "torch.save(1, f)\nf.seek(0)\nprint(mini.load(f))"], "none"),
         (["import dlcourse.plots as p", "p.COLORS['torch']"], "all"),
         (["found = []\nfor x in torch.ones(2):\n    found.append(x)", "print(found)"], "none"),

@@ -324,11 +324,19 @@ def _filled(node: ast.stmt) -> set[str]:
     """The collections that a statement puts something into."""
     calls = [part.func for part in ast.walk(node) if isinstance(part, ast.Call)]
     fills = [f for f in calls if isinstance(f, ast.Attribute) and f.attr in FILLS]
-    return {_base(f.value) for f in fills} - {""}
+    filled = {_base(f.value) for f in fills} - {""}
+    if isinstance(node, ast.For):  # for sizes in found.values(): sizes.append(1)
+        _, targets, _ = names(f"{ast.unparse(node.target)} = 0")
+        filled |= names(ast.unparse(node.iter))[0] if filled & targets else set()
+    return filled
 
 
 def _passed(node: ast.stmt) -> set[str]:
-    """What a call that stands alone is given, and so may change: torch.save(state, file)."""
+    """What is opened, or given to a call that stands alone, and so may change."""
+    if isinstance(node, ast.With):  # with open(path, "w") as file
+        opened = (item.context_expr for item in node.items)
+        calls = (part for part in opened if isinstance(part, ast.Call) and _called(part) == "open")
+        return set().union(*(names(ast.unparse(part))[0] for part in calls))
     call = node.value if isinstance(node, ast.Expr) else None
     if not isinstance(call, ast.Call) or _wants_both(node) or _called(call) == "print":
         return set()
