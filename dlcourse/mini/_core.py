@@ -12,10 +12,11 @@ import itertools
 import operator
 import weakref
 from sys import getrefcount
+from typing import NamedTuple
 
 from dlcourse.mini import _errors
 from dlcourse.mini._dtype import Size, from_numpy_dtype, get_default_dtype
-from dlcourse.mini._grad_mode import grad_mode, quietly, set_grad_enabled
+from dlcourse.mini._grad_mode import here, quietly, set_grad_enabled
 
 import numpy as np
 
@@ -52,14 +53,14 @@ class Tensor:
     def __init__(self, data=(), requires_grad=False, *sizes):
         if type(data) is not np.ndarray:
             if isinstance(data, np.generic):
-                data = np.asarray(data)
+                data = data[...]  # an array without dimensions
             else:
                 data, requires_grad = _as_array(data, requires_grad, sizes)
         self._data = data
         self._requires_grad = False
         self._grad = self._grad_fn = self._hooks = self._view = None
         self._output_nr = 0
-        self._writes = None if grad_mode.inference else [0]
+        self._writes = None if here.mode.inference else [0]
         if requires_grad:
             if self._data.dtype.kind != "f":
                 raise RuntimeError(_errors.NOT_FLOATING_POINT)
@@ -89,7 +90,7 @@ class Tensor:
             return
         if mode and not self.dtype.is_floating_point:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
-        if mode and self._writes is None and not grad_mode.inference:
+        if mode and self._writes is None and not here.mode.inference:
             raise RuntimeError(_errors.INFERENCE_REQUIRES_GRAD)
         self._requires_grad = bool(mode)
 
@@ -185,7 +186,7 @@ class Tensor:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         node = self.grad_fn
         if node is not None:
-            return node._add_hook("_pre_hooks", (self._output_nr, hook))
+            return RemovableHandle(node._hooked().pre, (self._output_nr, hook))
         if self._hooks is None:
             self._hooks = {}
         return RemovableHandle(self._hooks, (False, hook))
@@ -208,15 +209,13 @@ class Tensor:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         node = self.grad_fn
         if node is not None:
-            if node._retained is None:
-                node._retained = {}
             # A weak reference, for tensor -> node -> tensor would be a cycle.
-            node._retained[self._output_nr] = weakref.ref(self)
+            node._hooked().retained[self._output_nr] = weakref.ref(self)
 
     @property
     def retains_grad(self):
-        node = self._grad_fn
-        return node is not None and node._retained is not None and self._output_nr in node._retained
+        hooks = getattr(self._grad_fn, "_hooks", None)
+        return hooks is not None and self._output_nr in hooks.retained
 
 
 def _as_array(data, requires_grad, sizes):
@@ -279,6 +278,21 @@ class AccumulateGrad:
         return "<AccumulateGrad>"
 
 
+class Hooks(NamedTuple):
+    """What a node calls before its backward and after it; whose gradient it keeps."""
+
+    pre: dict
+    post: dict
+    retained: dict
+
+
+class Arrays(NamedTuple):
+    """The ctx of a backward that takes arrays: see `Function._of_arrays`."""
+
+    saved_tensors: list
+    needs_input_grad: tuple
+
+
 class Function:
     """A differentiable operation; its instance is the graph's node and the `ctx` of both methods.
 
@@ -298,13 +312,16 @@ class Function:
     Source: torch.autograd.Function.
     """
 
-    _to_save = _saved = _non_differentiable = ()
-    _pre_hooks = _post_hooks = _retained = None
+    _saved = _non_differentiable = ()
+    _versions = None  # of what is saved; until the node is recorded
+    _hooks = None  # or Hooks
     _materialize = True
     _watch = None  # autograd.detect_anomaly puts its observer here, for all operations
     _takes_views = False  # the output may be a view of the first argument that can be replayed
     _makes_new = False  # the outputs are new tensors: never an argument, never a view
-    needs_input_grad = ()
+    _of_arrays = False  # backward is arithmetic alone: right for arrays as it is for Tensors
+    _children = _slots = ()  # for each argument: node or leaf, or None; which of its outputs
+    _metas = ()  # shape and type of each output: what the gradients have to fit
     setup_context = None
 
     @staticmethod
@@ -326,7 +343,12 @@ class Function:
                     f"save_for_backward can only save variables, but argument {i} is of type "
                     f"{type(tensor).__name__}"
                 )
-        self._to_save = tensors
+        self._saved = tensors
+
+    @property
+    def needs_input_grad(self):
+        """For each argument of forward: whether backward must give its gradient."""
+        return tuple([child is not None for child in self._children])
 
     def mark_non_differentiable(self, *tensors):
         self._non_differentiable = tensors
@@ -343,26 +365,39 @@ class Function:
     @classmethod
     def apply(cls, *args):
         """Run forward; if gradients are on and a tensor among `args` requires one, record."""
-        ctx = cls()
-        enabled = grad_mode.enabled
-        if not enabled and grad_mode.quiet and cls._makes_new and not cls._takes_views:
+        ctx, mode = cls(), here.mode
+        enabled, quiet = mode.enabled, mode.quiet
+        if quiet and not enabled and cls._makes_new and not cls._takes_views:
             return cls.forward(ctx, *args)  # inside a backward pass: nothing to note or record
-        ctx.needs_input_grad = needs = _requiring_grad(args)
-        grad_mode.enabled = False
+        children, slots, needed = [], [], False
+        for a in args:
+            child = nr = None
+            if isinstance(a, Tensor):
+                if a._view is not None:  # it asks its base, and may be taken again
+                    child = (a.grad_fn or a) if a.requires_grad else None
+                elif a._requires_grad:
+                    child = a if a._grad_fn is None else a._grad_fn
+                nr = a._output_nr
+            children.append(child)
+            slots.append(nr)
+            needed = needed or child is not None
+        # Tuples, and few: what a deep graph holds the garbage collector walks over.
+        ctx._children, ctx._slots = tuple(children), tuple(slots)
+        forward = cls._forward if cls.setup_context else cls.forward
+        mode.enabled, mode.quiet = False, True
         try:
-            out = cls._forward(ctx, args) if grad_mode.quiet else quietly(cls._forward, ctx, args)
+            out = forward(ctx, *args) if quiet else mode.context.run(forward, ctx, *args)
         finally:
-            grad_mode.enabled = enabled
+            mode.enabled, mode.quiet = enabled, quiet
         if cls._takes_views:
             ctx._note_view(out, args, enabled)
         elif not cls._makes_new:
             out = ctx._owned(out, args)
-        return ctx._record(args, out) if enabled and True in needs else out
+        return ctx._record(out) if enabled and needed else out
 
     @classmethod
-    def _forward(cls, ctx, args):
-        if cls.setup_context is None:
-            return cls.forward(ctx, *args)
+    def _forward(cls, ctx, *args):
+        """In the newer form: forward, which does not see `ctx`, then what it leaves there."""
         out = cls.forward(*args)
         cls.setup_context(ctx, args, out)
         return out
@@ -406,65 +441,59 @@ class Function:
             alias._view = View(out, (), alias._writes[0], forbid)
         return alias
 
-    def _record(self, args, out):
-        self._edges = [
-            a._edge() if needed else (None, 0) if isinstance(a, Tensor) else None
-            for a, needed in zip(args, self.needs_input_grad)  # noqa: B905  strict is slow
-        ]
-        self._sequence_nr = next(_sequence_nr)  # after the edges: a stale view makes nodes, too
-        outputs = out if type(out) is tuple else (out,)
-        if self._to_save:
-            self._saved = [self._pack(t, outputs) for t in self._to_save]
-            self._to_save = ()
-        # What the gradients of the outputs have to fit.
-        self._metas = [(tensor._data.shape, tensor._data.dtype) for tensor in outputs]
+    def _record(self, out):
+        self._sequence_nr = next(_sequence_nr)
         constants = self._non_differentiable and [id(t) for t in self._non_differentiable]
-        for nr, tensor in enumerate(outputs):
-            if tensor._data.dtype.kind == "f" and id(tensor) not in constants:
+        for nr, tensor in enumerate(out if type(out) is tuple else (out,)):
+            array = tensor._data
+            self._metas += ((array.shape, array.dtype),)
+            if array.dtype.kind == "f" and id(tensor) not in constants:
                 tensor._requires_grad, tensor._grad_fn, tensor._output_nr = True, self, nr
-        self._non_differentiable = ()
+        if constants:
+            self._non_differentiable = ()
+        if self._saved:
+            self._note_versions()
         if Function._watch is not None:
             Function._watch.note(self)
         return out
 
-    @staticmethod
-    def _pack(tensor, outputs):
-        """(tensor, array, versions, version now, output number); an output drops its Tensor."""
-        if tensor is None:
-            return None
-        writes = tensor._writes
-        if writes is None:
-            raise RuntimeError(_errors.INFERENCE_SAVED)
-        for nr, out in enumerate(outputs):
-            if tensor is out:
-                return None, tensor._data, writes, writes[0], nr
-        return tensor, tensor._data, writes, writes[0], None
+    def _note_versions(self):
+        """Note how often the memory of each saved tensor was written to.
+
+        Of an output its parts are kept, for node, output, node would be a cycle.
+        """
+        versions = []
+        for i, tensor in enumerate(self._saved):
+            if tensor is None:
+                versions.append(None)
+                continue
+            writes = tensor._writes
+            if writes is None:
+                raise RuntimeError(_errors.INFERENCE_SAVED)
+            versions.append(writes[0])
+            if tensor._grad_fn is self:
+                parts = tensor._data, writes, tensor._output_nr
+                self._saved = (*self._saved[:i], parts, *self._saved[i + 1 :])
+        self._versions = tuple(versions)
 
     @property
     def saved_tensors(self):
         if self._saved is None:
             raise RuntimeError(_errors.FREED)
-        if self._to_save:
-            return self._to_save  # asked for before the node is recorded
-        return tuple([self._unpack(s) for s in self._saved])
+        if self._versions is None:
+            return self._saved  # asked for before the node is recorded
+        tensors = []
+        for tensor, version in zip(self._saved, self._versions):  # noqa: B905
+            if type(tensor) is tuple:
+                tensor = self._output_of(*tensor)
+            if tensor is not None and tensor._writes[0] != version:
+                raise RuntimeError(_modified(tensor, version))
+            tensors.append(tensor)
+        return tuple(tensors)
 
-    def _unpack(self, saved):
-        if saved is None:
-            return None
-        tensor, array, version, when_saved, nr = saved
-        if version[0] == when_saved and tensor is not None:
-            return tensor
-        if version[0] != when_saved:
-            node = self if tensor is None else tensor._grad_fn
-            which = "" if node is None else f", which is output {nr or 0} of {node._operation()},"
-            kind = f"mini.{from_numpy_dtype(array.dtype).scalar_type}Tensor {list(array.shape)}"
-            raise RuntimeError(
-                "one of the variables needed for gradient computation has been modified by an "
-                f"inplace operation: [{kind}]{which} is at version {version[0]}; expected version "
-                f"{when_saved} instead."
-            )
+    def _output_of(self, array, writes, nr):
         out = Tensor(array)
-        out._writes, out._requires_grad, out._grad_fn, out._output_nr = version, True, self, nr
+        out._writes, out._requires_grad, out._grad_fn, out._output_nr = writes, True, self, nr
         return out
 
     # -- the node ----------------------------------------------------------------------------------
@@ -477,92 +506,137 @@ class Function:
 
     @property
     def next_functions(self):
-        edges = [e for e in self._edges if e is not None]
-        return tuple([(AccumulateGrad(n) if isinstance(n, Tensor) else n, nr) for n, nr in edges])
+        edges = zip(self._children, self._slots, strict=True)
+        return tuple(
+            [
+                (AccumulateGrad(child) if isinstance(child, Tensor) else child, nr)
+                for child, nr in edges
+                if nr is not None
+            ]
+        )
 
-    def _add_hook(self, kind, hook):
-        if getattr(self, kind) is None:
-            setattr(self, kind, {})
-        return RemovableHandle(getattr(self, kind), hook)
+    def _hooked(self):
+        if self._hooks is None:
+            self._hooks = Hooks({}, {}, {})
+        return self._hooks
 
     def register_prehook(self, hook):
         """`hook(grad_outputs)` runs before backward; a tuple that it returns replaces them."""
-        return self._add_hook("_pre_hooks", (None, hook))
+        return RemovableHandle(self._hooked().pre, (None, hook))
 
     def register_hook(self, hook):
         """`hook(grad_inputs, grad_outputs)` runs after backward; it may return new grad_inputs."""
-        return self._add_hook("_post_hooks", hook)
+        return RemovableHandle(self._hooked().post, hook)
 
     def __repr__(self):
         return f"<{self.name()}>"
 
     def _ready(self, grads):
         """The gradients of all outputs are complete: run the hooks that see or replace them."""
-        grads += [None] * (len(self._metas) - len(grads))
-        if self._pre_hooks is not None:
-            for nr, hook in tuple(self._pre_hooks.values()):
-                if nr is None:
-                    grads = list(hook(tuple(grads)) or grads)
-                elif grads[nr] is not None:
-                    grads[nr] = _run_hook(hook, grads[nr])
-        if self._retained is not None:  # after all other hooks, whenever it was asked for
-            for nr, ref in self._retained.items():
-                tensor, grad = ref(), grads[nr]
-                if tensor is not None and grad is not None:
-                    old = tensor._grad
-                    tensor._grad = grad.clone() if old is None else old + grad
-        return grads
+        if len(grads) < len(self._metas):
+            grads += [None] * (len(self._metas) - len(grads))
+        if self._hooks is None:
+            return grads
+        grads = [_as_tensor(grad) for grad in grads]
+        for nr, hook in tuple(self._hooks.pre.values()):
+            if nr is None:
+                grads = list(hook(tuple(grads)) or grads)
+            elif grads[nr] is not None:
+                grads[nr] = _run_hook(hook, grads[nr])
+        for nr, ref in self._hooks.retained.items():  # after the others, whenever it was asked for
+            tensor, grad = ref(), grads[nr]
+            if tensor is not None and grad is not None:
+                old = tensor._grad
+                tensor._grad = grad.clone() if old is None else old + grad
+        return _carried(grads)
 
     def _run(self, grads):
         """Gradients of the outputs in, gradients of the arguments out."""
-        if self._materialize and len(grads) > 1:
-            grads = [
-                Tensor(np.zeros(*meta)) if g is None else g
-                for g, meta in zip(grads, self._metas, strict=True)
-            ]
-        grad_inputs = self.backward(self, *grads)
+        recording = here.mode.enabled
+        if len(grads) > 1 and self._materialize:
+            for nr, grad in enumerate(grads):
+                if grad is None:
+                    zeros = np.zeros(*self._metas[nr])
+                    grads[nr] = Tensor(zeros) if recording else zeros
+        ctx = self._as_arrays(grads) if self._of_arrays and not recording else None
+        if ctx is not None:
+            grad_inputs = self.backward(ctx, *grads)
+        else:
+            grad_inputs = self.backward(self, *[_as_tensor(grad) for grad in grads])
         if type(grad_inputs) is not tuple:
             grad_inputs = (grad_inputs,)
-        if len(grad_inputs) != len(self._edges):
-            extra = grad_inputs[len(self._edges) :]
-            if len(grad_inputs) < len(self._edges) or any(g is not None for g in extra):
+        expected = len(self._children)
+        if len(grad_inputs) != expected:
+            if len(grad_inputs) < expected or any(g is not None for g in grad_inputs[expected:]):
                 raise RuntimeError(
                     f"function {self.name()} returned an incorrect number of gradients "
-                    f"(expected {len(self._edges)}, got {len(grad_inputs)})"
+                    f"(expected {expected}, got {len(grad_inputs)})"
                 )
-        if self._post_hooks is not None:
-            for hook in tuple(self._post_hooks.values()):
-                grad_inputs = hook(grad_inputs, tuple(grads)) or grad_inputs
+            grad_inputs = grad_inputs[:expected]
+        if self._hooks is not None:
+            grad_inputs = tuple([_as_tensor(grad) for grad in grad_inputs])
+            grad_outputs = tuple([_as_tensor(grad) for grad in grads])
+            for hook in tuple(self._hooks.post.values()):
+                grad_inputs = _run_post_hook(hook, grad_inputs, grad_outputs)
         if Function._watch is not None:
-            Function._watch.check(self, grad_inputs)
-        return grad_inputs
+            Function._watch.check(self, [_as_tensor(grad) for grad in grad_inputs])
+        return grad_inputs if ctx is not None and self._hooks is None else _carried(grad_inputs)
+
+    def _as_arrays(self, grads):
+        """A ctx whose saved tensors are arrays; None if one is not of the type of the gradient."""
+        dtype, arrays = grads[0].dtype, []
+        for tensor in self.saved_tensors:
+            if tensor._data.dtype is not dtype:
+                return None
+            arrays.append(tensor._data[()])  # NumPy is quicker with a scalar than with a 0-d array
+        return Arrays(arrays, self.needs_input_grad)
 
     def _fit(self, index, grad):
         """Bring a gradient to its input's shape (undo broadcasting) and dtype: here for all ops."""
-        if not isinstance(grad, Tensor):
-            raise RuntimeError(f"expected Variable or None (got {type(grad).__name__})")
-        child, nr = self._edges[index]
-        leaf = isinstance(child, Tensor)
-        shape, dtype = (child._data.shape, child._data.dtype) if leaf else child._metas[nr]
-        if grad._data.shape != shape:
+        child = self._children[index]
+        if isinstance(child, Tensor):
+            shape, dtype = child._data.shape, child._data.dtype
+        else:
+            shape, dtype = child._metas[self._slots[index]]
+        array = grad._data if here.mode.enabled else grad
+        if array.shape == shape and array.dtype is dtype:
+            return grad
+        fitted = _as_tensor(grad)
+        if array.shape != shape:
             try:
-                grad = grad.sum_to_size(shape)
+                fitted = fitted.sum_to_size(shape)
             except RuntimeError:
                 raise RuntimeError(
                     f"Function {self.name()} returned an invalid gradient at index {index} - got "
-                    f"{list(grad.shape)} but expected shape compatible with {list(shape)}"
+                    f"{list(array.shape)} but expected shape compatible with {list(shape)}"
                 ) from None
-        return grad if grad._data.dtype == dtype else grad.to(from_numpy_dtype(dtype))
+        return _carried([fitted.to(from_numpy_dtype(dtype))])[0]
 
 
-def _requiring_grad(args):
-    """For each argument: is it a tensor that requires grad?  A view asks its base."""
-    return tuple(
-        [
-            isinstance(a, Tensor)
-            and (a._requires_grad or (a._view is not None and a.requires_grad))
-            for a in args
-        ]
+def _as_tensor(grad):
+    """A gradient for those who want a Tensor; None stays None."""
+    return Tensor(grad) if isinstance(grad, np.ndarray | np.generic) else grad
+
+
+def _carried(grads):
+    """Gradients as the sweep carries them: Tensors if their graph is wanted, else arrays."""
+    recording, carried = here.mode.enabled, []
+    for grad in grads:
+        if grad is not None and not isinstance(grad, Tensor):
+            raise RuntimeError(f"expected Variable or None (got {type(grad).__name__})")
+        carried.append(grad if recording or grad is None else grad._data)
+    return carried
+
+
+def _modified(tensor, version):
+    """What to say of a saved tensor that was written to since."""
+    node = tensor._grad_fn
+    which = "" if node is None else f", which is output {tensor._output_nr} of {node._operation()},"
+    kind = f"mini.{tensor.dtype.scalar_type}Tensor {list(tensor.shape)}"
+    return (
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [{kind}]{which} is at version {tensor._writes[0]}; expected version "
+        f"{version} instead."
     )
 
 
@@ -579,6 +653,21 @@ def _run_hook(hook, grad):
     if new._data.dtype != grad._data.dtype:
         raise RuntimeError(
             f"hook '{name}' has changed the type of value (was {grad.dtype} got {new.dtype})"
+        )
+    return new
+
+
+def _run_post_hook(hook, grad_inputs, grad_outputs):
+    """What the hook makes of the gradients of a node: as many, or these themselves for None."""
+    new = hook(grad_inputs, grad_outputs)
+    if new is None:
+        return grad_inputs
+    new = new if isinstance(new, tuple) else (new,)
+    if len(new) != len(grad_inputs):
+        name = getattr(hook, "__name__", type(hook).__name__)
+        raise RuntimeError(
+            f"hook '{name}' has returned an incorrect number of values (got {len(new)}, but "
+            f"expected {len(grad_inputs)})"
         )
     return new
 
@@ -602,7 +691,7 @@ def run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulat
                 f"Mismatch in shape: grad_output[{i}] has a shape of {gradient.shape} and "
                 f"output[{i}] has a shape of {root.shape}."
             )
-        _push(grads, *root._edge(), gradient)
+        _push(grads, *root._edge(), gradient if create_graph else gradient._data)
     targets = None
     if inputs is not None:
         for tensor in inputs:
@@ -611,12 +700,14 @@ def run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulat
         targets = {t._edge(): t for t in inputs}
     with set_grad_enabled(create_graph):
         found = quietly(backward_pass, grads, retain_graph, targets)
+        del grads
         if not accumulate:
+            if not create_graph:
+                found = {key: _take(found, key) for key in list(found)}
             return [found.get(t._edge()) for t in inputs]
         for key in list(found):
-            grad, holders = _take(found, key)
             leaf = key[0] if targets is None else targets[key]
-            _accumulate(leaf, grad, holders, create_graph)
+            quietly(_accumulate, leaf, found, key)
 
 
 def backward_pass(grads, retain_graph, targets):
@@ -624,7 +715,8 @@ def backward_pass(grads, retain_graph, targets):
 
     Every consumer of a node is younger than it: when its turn comes, its gradient is
     complete.  Returns {(leaf, 0): gradient}; with `targets`, of those alone,
-    {(node or leaf, output_nr): gradient}.
+    {(node or leaf, output_nr): gradient}.  Gradients are Tensors where their graph is
+    wanted (create_graph), else arrays.
     """
     nodes = _reachable(grads)
     needed = None if targets is None else _needed(nodes, targets)
@@ -644,16 +736,14 @@ def backward_pass(grads, retain_graph, targets):
         gradients = node._ready(gradients)
         if needed is not None and node not in needed:
             continue
-        edges = node._edges
-        for index, grad in enumerate(node._run(gradients)[: len(edges)]):
-            edge = edges[index]
-            if grad is None or edge is None or edge[0] is None:
+        for index, grad in enumerate(node._run(gradients)):
+            child, nr = node._children[index], node._slots[index]
+            if grad is None or child is None:
                 continue
-            child, nr = edge
             if isinstance(child, Tensor):
-                if targets is None or edge in targets:
+                if targets is None or (child, 0) in targets:
                     _push(found, child, 0, node._fit(index, grad))
-            elif needed is None or child in needed or edge in targets:
+            elif needed is None or child in needed or (child, nr) in targets:
                 _push(grads, child, nr, node._fit(index, grad))
         if not retain_graph and node._saved:
             node._saved = None
@@ -678,21 +768,22 @@ def _push(grads, key, nr, grad):
 
 def _reachable(roots):
     """All nodes below the roots, oldest first; without recursion, so depth has no limit."""
-    stack = [root for root in roots if not isinstance(root, Tensor)]
-    seen = set(stack)
-    while stack:
-        for edge in stack.pop()._edges:
-            if edge is not None and isinstance(edge[0], Function) and edge[0] not in seen:
-                seen.add(edge[0])
-                stack.append(edge[0])
-    return sorted(seen, key=_age)
+    reached = [root for root in roots if not isinstance(root, Tensor)]
+    seen = set(reached)
+    for node in reached:  # which grows on the way
+        for child in node._children:
+            if child not in seen and isinstance(child, Function):
+                seen.add(child)
+                reached.append(child)
+    return sorted(reached, key=_age)
 
 
 def _needed(nodes, targets):
     """Nodes that have a target below them: the others need not run."""
     needed = set()
     for node in nodes:  # oldest first: children before parents
-        if any(e is not None and (e in targets or e[0] in needed) for e in node._edges):
+        edges = zip(node._children, node._slots, strict=True)
+        if any(edge in targets or edge[0] in needed for edge in edges):
             needed.add(node)
     return needed
 
@@ -700,35 +791,31 @@ def _needed(nodes, targets):
 def _leaf_hooks(leaf, grad):
     for is_post, hook in tuple((leaf._hooks or {}).values()):
         if not is_post:
-            grad = _run_hook(hook, grad)
+            (grad,) = _carried([_run_hook(hook, _as_tensor(grad))])
     return grad
 
 
 def _take(found, key):
-    """Out of `found`: a gradient, and how many hold it, its array and what these are views of."""
+    """A gradient out of `found` as a Tensor; its memory is writeable and nobody else's."""
     grad = found.pop(key)
-    array, owner, view = grad._data, grad._data.base, grad._view
-    return grad, (
-        getrefcount(grad),
-        getrefcount(array),
-        owner is not None and getrefcount(owner),
-        view is not None and getrefcount(view.base),
-    )
+    if isinstance(grad, Tensor):  # with a graph of its own, or a constant of one
+        return grad if grad._grad_fn is not None else Tensor(grad._data.copy())
+    ours = _holders(grad) in _UNSHARED and _is_whole(grad)
+    return Tensor(grad if ours else grad.copy())
 
 
-def _view_of_new():
-    base = Tensor(np.zeros((1, 2)))
-    out = Tensor(base._data.T)
-    out._view = View(base, (), 0)
-    return out
+def _holders(array):
+    """How many hold an array, and the one that it is a view of."""
+    return getrefcount(array), array.base is not None and getrefcount(array.base)
+
+
+def _holders_of(make):
+    array = make()
+    return _holders(array)
 
 
 # How many hold a gradient that nobody else holds.  The numbers differ from Python to Python.
-_UNSHARED = {
-    _take({0: Tensor(np.zeros(1))}, 0)[1],
-    _take({0: Tensor(np.zeros((1, 2)).T)}, 0)[1],
-    _take({0: _view_of_new()}, 0)[1],
-}
+_UNSHARED = {_holders_of(lambda: np.zeros(1)), _holders_of(lambda: np.zeros((1, 2)).T)}
 
 
 def _is_whole(array):
@@ -738,17 +825,14 @@ def _is_whole(array):
     return own and array.flags.carray
 
 
-def _accumulate(leaf, grad, holders, create_graph):
+def _accumulate(leaf, found, key):
     """The one place that writes `.grad`: writeable memory of its own, never another's gradient."""
     if leaf._grad is None:
-        if grad._grad_fn is None:
-            ours = holders in _UNSHARED and _is_whole(grad._data)
-            grad = Tensor(grad._data if ours else grad._data.copy())
-        leaf._grad = grad
-    elif create_graph:
-        leaf._grad = leaf._grad + grad
+        leaf._grad = _take(found, key)
+    elif here.mode.enabled:
+        leaf._grad = leaf._grad + found.pop(key)
     else:
-        leaf._grad._data += grad._data
+        leaf._grad._data += found.pop(key)
         leaf._grad._writes[0] += 1
     for is_post, hook in tuple((leaf._hooks or {}).values()):
         if is_post:

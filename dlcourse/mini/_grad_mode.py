@@ -7,16 +7,26 @@ import threading
 import numpy as np
 
 
-class _GradMode(threading.local):
-    """The setting of this thread."""
+class _Setting:
+    """The setting of one thread."""
 
-    enabled = True
-    inference = False
-    quiet = False  # inside `quietly`
-    context = None
+    __slots__ = ("context", "enabled", "inference", "quiet")
+
+    def __init__(self):
+        self.enabled, self.inference = True, False
+        self.quiet = False  # inside `context`
+        self.context = contextvars.copy_context()  # in which NumPy says nothing: see `quietly`
+        self.context.run(np.seterr, all="ignore")
 
 
-grad_mode = _GradMode()
+class _Thread(threading.local):
+    """`here.mode` is the setting of the thread that asks."""
+
+    def __init__(self):
+        self.mode = _Setting()
+
+
+here = _Thread()
 
 
 def quietly(function, *args):
@@ -25,16 +35,14 @@ def quietly(function, *args):
     NumPy keeps this setting in a context variable.  To run in a context that was prepared once
     takes a tenth of the time of `np.errstate`, which every operation would pay.
     """
-    if grad_mode.quiet:
+    mode = here.mode
+    if mode.quiet:
         return function(*args)
-    if grad_mode.context is None:
-        grad_mode.context = contextvars.copy_context()
-        grad_mode.context.run(np.seterr, all="ignore")
-    grad_mode.quiet = True
+    mode.quiet = True
     try:
-        return grad_mode.context.run(function, *args)
+        return mode.context.run(function, *args)
     finally:
-        grad_mode.quiet = False
+        mode.quiet = False
 
 
 class _Mode:
@@ -49,25 +57,25 @@ class _Mode:
         return wrapped
 
     def __exit__(self, *exc):
-        grad_mode.enabled, grad_mode.inference = self.previous.pop()
+        here.mode.enabled, here.mode.inference = self.previous.pop()
 
 
 class set_grad_enabled(_Mode):
     """Recording on or off: acts at once as a function, until the end of the block in a `with`."""
 
     def __init__(self, mode):
-        self.previous = [(grad_mode.enabled, grad_mode.inference)]
-        self.mode = grad_mode.enabled = bool(mode)
+        self.previous = [(here.mode.enabled, here.mode.inference)]
+        self.mode = here.mode.enabled = bool(mode)
 
     def _again(self):
         return type(self)(self.mode)
 
     def __call__(self, function):
-        grad_mode.enabled = self.previous[0][0]  # used as a decorator: the mode holds inside only
+        here.mode.enabled = self.previous[0][0]  # used as a decorator: the mode holds inside only
         return super().__call__(function)
 
     def __enter__(self):
-        grad_mode.enabled = self.mode
+        here.mode.enabled = self.mode
         return self
 
 
@@ -90,10 +98,10 @@ class no_grad(_Mode):
         return type(self)()
 
     def __enter__(self):
-        self.previous.append((grad_mode.enabled, grad_mode.inference))
-        grad_mode.enabled = self.enabled
+        self.previous.append((here.mode.enabled, here.mode.inference))
+        here.mode.enabled = self.enabled
         if self.inference is not None:
-            grad_mode.inference = self.inference
+            here.mode.inference = self.inference
         return self
 
 
@@ -116,8 +124,8 @@ class inference_mode(no_grad):
 
 
 def is_grad_enabled():
-    return grad_mode.enabled
+    return here.mode.enabled
 
 
 def is_inference_mode_enabled():
-    return grad_mode.inference
+    return here.mode.inference

@@ -7,7 +7,7 @@ depend on x any more (`Pieces`), or made of differentiable operations (`Smooth`)
 import math
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._grad_mode import grad_mode
+from dlcourse.mini._grad_mode import here
 from dlcourse.mini._pieces import pieces
 from dlcourse.mini.ops.choose import where
 from dlcourse.mini.ops.erf import erf_array
@@ -263,7 +263,7 @@ class Gelu(Op):
     @staticmethod
     def backward(ctx, grad_output):
         (x,) = ctx.saved_tensors
-        if grad_mode.enabled:  # to be differentiated again
+        if here.mode.enabled:  # to be differentiated again
             return grad_output * ctx.slope(x)
         out = np.empty_like(x._data)
         for part, *args in pieces(out, x._data, ctx.share, grad_output._data):

@@ -3,7 +3,7 @@
 import operator
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._grad_mode import grad_mode
+from dlcourse.mini._grad_mode import here
 from dlcourse.mini.ops.inplace import note_write, write
 from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import alias, expand, wrap_dim
@@ -278,7 +278,7 @@ def setitem(input, index, value):
 def _recorded(input, value):
     """Whether a write of `value` into `input` belongs into a graph, or must be refused by one."""
     base = None if input._view is None else input._view.base
-    return grad_mode.enabled and (
+    return here.mode.enabled and (
         input.requires_grad or value.requires_grad or (base is not None and base.requires_grad)
     )
 

@@ -6,7 +6,7 @@ into the memory and the new node into the history.  For a view the history of it
 """
 
 from dlcourse.mini._core import Tensor, View
-from dlcourse.mini._grad_mode import grad_mode
+from dlcourse.mini._grad_mode import here
 from dlcourse.mini.ops.creation import normal_array, uniform_array, zeros_like
 from dlcourse.mini.ops.operation import Op, check_broadcast
 from dlcourse.mini.ops.shape import expand
@@ -71,7 +71,7 @@ def note_write(x):
 def write(x, compute):
     """Replace the contents of `x` by `compute(x)`, in place."""
     view = x._view
-    if grad_mode.enabled:
+    if here.mode.enabled:
         if view is not None and view.forbid and (view.base.requires_grad or x.requires_grad):
             raise RuntimeError(view.forbid)
         if x.requires_grad and x.is_leaf:
@@ -83,13 +83,13 @@ def write(x, compute):
                 "a view of a leaf Variable that requires grad is being used in an in-place "
                 "operation."
             )
-    if x._writes is None and not grad_mode.inference:
+    if x._writes is None and not here.mode.inference:
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed.You can make "
             "a clone to get a normal tensor before doing inplace update."
         )
     old = x
-    if grad_mode.enabled:
+    if here.mode.enabled:
         # Operations save this snapshot, not the memory about to change.
         old = Tensor(x._data.copy())
         if x.requires_grad:
@@ -196,7 +196,7 @@ def detach_(self):
             "True, gradients are views of DDP buckets, and hence detach_() cannot be called on "
             "these gradients."
         )
-    self._grad_fn, self._requires_grad = None, False
+    self._grad_fn, self._output_nr, self._requires_grad = None, 0, False
     return self
 
 

@@ -13,7 +13,7 @@ class Op(Function):
     _makes_new = True
 
     def save_for_backward(self, *tensors):
-        self._to_save = tensors  # ours are tensors: no need to look
+        self._saved = tensors  # ours are tensors: no need to look
 
     def name(self):
         return f"{type(self).__name__}Backward{self.overload}"
@@ -31,11 +31,11 @@ def as_tensor_operand(x, other):
 
     So 3.0 leaves float32 alone, and turns int64 into the default float type.
     """
+    mine = other._data.dtype
+    if type(x) in (float, int) and mine.kind == "f":  # nearly always; the rest takes a microsecond
+        return Tensor(np.array(x, mine))
     if isinstance(x, Tensor):
         return x
-    mine = other._data.dtype
-    if mine.kind == "f" and type(x) in (float, int):  # nearly always; the rest takes a microsecond
-        return Tensor(np.array(x, mine))
     if isinstance(x, bool | np.bool_):
         return Tensor(np.asarray(x))
     if isinstance(x, int | np.integer):
@@ -99,8 +99,9 @@ def arrays(x, y):
     a, b = x._data, y._data
     if a.shape != b.shape:
         check_broadcast(a.shape, b.shape)
-    if a.dtype == b.dtype:
-        return a, b
+    if a.dtype is b.dtype:
+        # NumPy multiplies two scalars in an eighth of the time of two arrays without dimensions.
+        return (a, b) if a.ndim or b.ndim else (a[()], b[()])
     dtype = result_dtype(x, y)
     return a.astype(dtype, copy=False), b.astype(dtype, copy=False)
 

@@ -397,6 +397,11 @@ class Clone(Op):
         return grad_output
 
 
+# Their backward is + - * / alone, and so right for arrays as it is for Tensors.
+for op in (Add, Sub, Neg, Mul, Div, Reciprocal, Exp, Log, Sqrt, Tanh, Sigmoid):
+    op._of_arrays = True
+
+
 # -- the functions that users call -----------------------------------------------------------------
 
 
