@@ -8,6 +8,7 @@ written to ``data/results/bench.json``, and the page ``reference/speed`` shows i
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -45,7 +46,7 @@ class Worker:
             text=True,
         )
 
-    def ask(self, line: str) -> float | None:
+    def ask(self, line: str) -> float | dict | None:
         """Its answer to a line: see `worker.py`."""
         try:
             print(line, file=self.process.stdin, flush=True)
@@ -54,7 +55,7 @@ class Worker:
         answer = self.process.stdout.readline()
         if not answer:
             raise RuntimeError(f"{self.process.args} ended with code {self.process.wait()}")
-        return None if answer == "None\n" else float(answer)
+        return json.loads(answer)
 
     def __enter__(self):
         return self
@@ -66,7 +67,10 @@ class Worker:
 
 
 def compare(name: str, workers: dict, repetitions: int) -> dict:
-    """One line of the table: milliseconds, their ratio, and the growth of memory in MB."""
+    """One line of the table: milliseconds, their ratio, the growth of memory in MB; where it goes.
+
+    "where" is that of mini, with one thread, in percent of its time.
+    """
     entry = {"what": WORKLOADS[name][0], "target": TARGETS[name]}
     entry |= {words: {"ratio": "busy"} for words in THREADS}
     for words, pair in workers.items():
@@ -75,6 +79,7 @@ def compare(name: str, workers: dict, repetitions: int) -> dict:
         entry[words] = {f: figures(1000 * median[f]) for f in FRAMEWORKS}
         entry[words]["ratio"] = round(median["mini"] / median["torch"], 2)
         entry[words]["memory"] = {f: memory[f] and round(memory[f], 1) for f in FRAMEWORKS}
+    entry["where"] = workers["one"]["mini"].ask("where")
     entry["reached"] = "yes" if entry["one"]["ratio"] <= entry["target"] else "no"
     return entry
 
@@ -94,14 +99,16 @@ def figures(number: float) -> float:
     return float(f"{number:.3g}")
 
 
-HEAD = f"{'':28} target    one    two   memory of mini and torch (MB)"
+HEAD = f"{'':28} target    one    two   memory (MB)  where mini's time goes (%)"
 
 
 def line(name: str, entry: dict) -> str:
     """An entry as text."""
     memory = " ".join(str(entry["one"]["memory"][f]) for f in FRAMEWORKS)
     ratios = [entry["target"], *(entry[words]["ratio"] for words in THREADS)]
-    return f"{name} {entry['what']:25}" + "".join(f"{r!s:>7}" for r in ratios) + f"   {memory}"
+    where = " ".join(f"{kind} {share}" for kind, share in entry["where"].items())
+    columns = "".join(f"{r!s:>7}" for r in ratios)
+    return f"{name} {entry['what']:25}{columns}   {memory:12} {where}"
 
 
 def run(repetitions: int, names=tuple(WORKLOADS)) -> dict:

@@ -1,12 +1,14 @@
 """One side of a comparison, in a process of its own: `python -m benchmarks.worker mini`.
 
-It answers each line that it reads: the name of a workload by the growth of memory in MB when that
-is begun, an empty line by the seconds that one more run of it took.
+It answers each line that it reads, in JSON: the name of a workload by the growth of memory in MB
+when that is begun, an empty line by the seconds that one more run of it took, and the word `where`
+by what the time of mini's run goes to.
 """
 
 import ctypes
 import gc
 import importlib
+import json
 import os
 import sys
 import time
@@ -57,12 +59,17 @@ def main(framework: str) -> None:
     f = importlib.import_module({"mini": "dlcourse.mini", "torch": "torch"}[framework])
     if framework == "torch":
         f.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    work = number = None
     for line in sys.stdin:
-        if line.strip():
-            work, number, growth = prepare(f, line.strip())
-            print(growth, flush=True)
+        if line == "where\n":
+            from benchmarks.where import shares  # which imports mini
+
+            answer = shares(work)
+        elif line.strip():
+            work, number, answer = prepare(f, line.strip())
         else:
-            print(seconds(work, number), flush=True)
+            answer = seconds(work, number)
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

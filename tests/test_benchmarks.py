@@ -1,10 +1,12 @@
 """The benchmarks: both frameworks do the same work, and one tiny run of the comparison."""
 
+import functools
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import bench, worker  # noqa: E402
+from benchmarks import bench, where, worker  # noqa: E402
 from benchmarks.workloads import WORKLOADS  # noqa: E402
 from dlcourse import mini  # noqa: E402
 from dlcourse.projects._record import read_record, write_record  # noqa: E402
@@ -18,11 +20,12 @@ def test_a_workload_runs_under_both(name):
 
 def test_one_repetition(monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "THREADS", {"one": 1})
-    record = bench.run(1, ("W6",))
+    record = bench.run(1, ("W1",))
     assert {"command", "date", "versions", "hardware", "load"} <= record.keys()
-    entry = record["W6"]
+    entry = record["W1"]
     times = [entry["one"][f] for f in bench.FRAMEWORKS]
     assert entry["one"]["ratio"] == pytest.approx(times[0] / times[1], rel=0.02, abs=0.01)
+    assert tuple(entry["where"]) == where.KINDS
     assert (entry["reached"] == "yes") == (entry["one"]["ratio"] <= entry["target"])
     write_record(tmp_path / "a.json", record)
     assert read_record(tmp_path / "a.json") == record
@@ -40,6 +43,50 @@ def test_a_worker_that_fails_is_reported():
 def test_memory_is_that_of_the_work():
     growth = worker.peak_growth(lambda: bytearray(50_000_000).count(1))
     assert 45 < growth < 60
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "kind"),
+    [
+        (mini.nn.Linear(500, 500), (500, 500), "products"),
+        (mini.nn.MaxPool2d(1), (4, 8, 200, 200), "copies"),
+        (mini.nn.GELU(), (1000, 1000), "arrays"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_most_of_the_time_goes_where_the_work_is(model, size, kind):
+    with mini.no_grad():
+        work = functools.partial(model, mini.randn(*size))
+        seconds = where.traced(work)
+    assert max(seconds, key=seconds.get) == kind
+
+
+def test_python_has_the_rest_of_a_run_without_tracing():
+    seconds = {"products": 5, "copies": 1, "arrays": 1, "forward": 6, "backward": 3, "update": 1}
+    shares = {
+        "products": 50,
+        "copies": 10,
+        "arrays": 10,
+        "forward": 13,
+        "backward": 7,
+        "update": 10,
+    }
+    assert where.divided(seconds, 10) == shares
+    assert where.divided(seconds, 4)["forward"] == 0  # noise: NumPy alone took longer
+
+
+def test_a_step_of_training_has_every_kind():
+    model, x = mini.nn.Linear(50, 50), mini.randn(50, 50)
+    optimizer = mini.optim.SGD(model.parameters(), lr=0.01)
+
+    def step():
+        optimizer.zero_grad()
+        model(x.clone()).square().sum().backward()
+        optimizer.step()
+
+    step()
+    assert all(where.traced(step)[kind] > 0 for kind in where.KINDS)
+    assert sum(where.shares(step).values()) == pytest.approx(100, abs=3)
 
 
 def test_every_workload_has_a_target():
