@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import bench  # noqa: E402
+from benchmarks import bench, live  # noqa: E402
 from dlcourse import datasets, projects  # noqa: E402
 from dlcourse.__main__ import _projects  # noqa: E402
 from dlcourse.book import torch_map  # noqa: E402
@@ -221,7 +221,8 @@ def test_a_shipped_record_says_how_to_repeat_it(path):
     record, programs = _record.read_record(path), _projects()
     assert {"command", "date", "versions", "hardware"} <= record.keys()
     commands = [f"python -m dlcourse train {p}" for p in programs]
-    assert record["command"].startswith((*commands, torch_map.COMMAND, bench.COMMAND))
+    commands += [module.COMMAND for module in (torch_map, bench, live)]
+    assert record["command"].startswith(tuple(commands))
     assert f"`{path.name}`" in path.with_name("README.md").read_text("utf-8")
 
 
