@@ -258,6 +258,15 @@ def small_book(folder: Path, address: str) -> Site:
     return Site(build(folder, folder))
 
 
+def test_the_sheet_is_the_same_where_a_build_has_no_page_to_write(tmp_path):
+    sheet = small_book(tmp_path, "").folder / "_static" / "site.css"
+    first = sheet.read_text("utf-8")
+    assert ".live-bar" in (ROOT / "dlcourse" / "live" / "live.css").read_text("utf-8")
+    assert ".live-bar" in first
+    build(tmp_path, tmp_path)
+    assert sheet.read_text("utf-8") == first
+
+
 def links(site: Site, name: str) -> str:
     page = site.pages[site.folder / "chapters" / f"{name}.html"]
     return " ".join(tag["href"] for tag in page.soup.find_all("a", href=True))

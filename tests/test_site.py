@@ -115,6 +115,7 @@ class Tab:
 
     def open(self, name=AUTOGRAD):
         self.page.goto(self.server.address + name, wait_until="load")
+        self.page.evaluate("window.MathJax?.startup?.promise")  # until all formulas are set
         return self
 
     def others(self):
@@ -288,6 +289,28 @@ def barriers(page, **options):
         for rule in found["violations"]
         for node in rule["nodes"]
     ]
+
+
+TURNS = """
+window.turns = [];
+const inView = box => box.bottom > 0 && box.top < innerHeight;
+new MutationObserver(changes => {
+  const added = changes.flatMap(change => [...change.addedNodes]);
+  const set = added.filter(node => node.nodeName === "MJX-CONTAINER");
+  if (set.length) turns.push(set.map(formula => inView(formula.getBoundingClientRect())));
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+def test_formulas_are_set_in_many_turns_and_those_in_view_first(tab):
+    """In one go, the page would not answer for seconds on a phone."""
+    tab.context.add_init_script(TURNS)
+    tab.open("chapters/foundations/backpropagation.html#summary")
+    turns, there = tab.page.evaluate("[turns, document.querySelectorAll('.math').length]")
+    assert sum(map(len, turns)) == there > 100
+    assert len(turns) >= there / 4
+    assert all(turns[0])
+    assert sum(map(any, turns[1:])) < len(turns) / 2
 
 
 def test_a_page_is_whole_without_scripts(chromium, served):

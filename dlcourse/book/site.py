@@ -234,7 +234,7 @@ def write_fonts(app: Sphinx, exception: Exception | None) -> None:
 def share_writing(app: Sphinx, env) -> None:
     """From here on all cores work: one process resolves what the others write as pages.
 
-    Not before: not all extensions of a Jupyter Book can merge what several processes have read.
+    Not before: not all extensions of a Jupyter Book can be read with by several processes.
     """
     app.parallel = 1 + (os.cpu_count() or 1)
 

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.util import logging
+
+log = logging.getLogger(__name__)
 
 SHEET = "_static/site.css"
 # What comes before the sheets that Sphinx knows of: the theme's own.
@@ -127,19 +130,26 @@ def write(site: Path, sheets: list[str]) -> None:
     (site / SHEET).write_text("\n".join([*dict.fromkeys(licences), *parts]), encoding="utf-8")
 
 
+def sheets(app: Sphinx) -> list[str]:
+    """The sheets of all pages, in their order."""
+    brought = sorted(app.builder._css_files, key=lambda sheet: sheet.priority)
+    return [*THEME, *(str(sheet.filename) for sheet in brought)]
+
+
 def link(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     """Let a page have the one sheet, with an address that changes when one of its sources does."""
-    brought = sorted(context["css_files"], key=lambda sheet: sheet.priority)
-    app.env.dl_sheets = [*THEME, *(str(sheet.filename) for sheet in brought)]
+    names = sheets(app)
+    for alone in {str(sheet.filename) for sheet in context["css_files"]} - set(names):
+        log.warning("%s: %s is a sheet of this page alone, and would be lost", page, alone)
     context["css_files"] = []
-    found = (Path(app.outdir, name) for name in app.env.dl_sheets)
+    found = (Path(app.outdir, name) for name in names)
     sums = (zlib.crc32(path.read_bytes()) for path in found if path.is_file())
     context["style_sheet"] = f"{SHEET}?v={zlib.crc32(repr(list(sums)).encode()):08x}"
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:
     if not exception and app.builder.format == "html":
-        write(Path(app.outdir), app.env.dl_sheets)
+        write(Path(app.outdir), sheets(app))
 
 
 def setup(app: Sphinx) -> None:
