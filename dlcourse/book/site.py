@@ -18,6 +18,7 @@
 import ast
 import functools
 import os
+import re
 import shutil
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -198,10 +199,16 @@ def defer_scripts(app: Sphinx, page: str, template: str, context: dict, doctree)
     context["script_files"] = wanted
 
 
-def list_works(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
-    """Docutils gives the works of a bibliography a role that is deprecated and fits no list."""
+EMPTY_HEADER = re.compile(r"<th\b([^>]*)>\s*(?:<p>\s*</p>\s*)?</th>")
+
+
+def mend_body(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    """What Docutils and pandas write, said so that a screen reader can use it."""
     if "body" in context:
-        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        # A role that is deprecated and fits no list.
+        body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        # The corner of a table, where there is nothing to say, heads nothing.
+        context["body"] = EMPTY_HEADER.sub(r"<td\1></td>", body)
 
 
 def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
@@ -256,7 +263,7 @@ def setup(app: Sphinx) -> dict:
     address.setup(app)
     styles.setup(app)
     app.connect("env-updated", share_writing)
-    app.connect("html-page-context", list_works)
+    app.connect("html-page-context", mend_body)
     app.connect("html-page-context", defer_scripts, priority=900)  # after all have added theirs
     app.connect("build-finished", write_index, priority=100)
     app.connect("build-finished", copy_mathjax)
