@@ -89,7 +89,8 @@ BROWSER ?= $(firstword $(foreach name,$(BROWSERS),$(shell command -v $(name))))
 test-site: $(VENV)/.all book pyodide ## use the site in a headless browser: cells, search, dark, phone
 	@test -n "$(BROWSER)" || { echo "make test-site wants Chromium or Chrome, and finds neither." \
 	    "Install one, or name it: make test-site BROWSER=/path/to/chrome"; exit 1; }
-	DLCOURSE_SITE=$(HTML) DLCOURSE_BROWSER="$(BROWSER)" $(BIN)/python -m pytest -q tests/test_site.py
+	DLCOURSE_SITE=$(HTML) DLCOURSE_BROWSER="$(BROWSER)" \
+	    $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal tests/test_site.py
 
 test-live: $(VENV)/.all book pyodide ## run all that is live of LIVE=chapters in a headless browser (an hour)
 	DLCOURSE_LIVE="$(LIVE)" DLCOURSE_SITE=$(HTML) DLCOURSE_BROWSER="$(BROWSER)" \

@@ -258,13 +258,17 @@ def small_book(folder: Path, address: str) -> Site:
     return Site(build(folder, folder))
 
 
-def test_the_sheet_is_the_same_where_a_build_has_no_page_to_write(tmp_path):
+def test_the_sheet_stays_where_a_build_has_no_page_to_write_and_follows_its_sources(tmp_path):
     sheet = small_book(tmp_path, "").folder / "_static" / "site.css"
     first = sheet.read_text("utf-8")
     assert ".live-bar" in (ROOT / "dlcourse" / "live" / "live.css").read_text("utf-8")
     assert ".live-bar" in first
     build(tmp_path, tmp_path)
     assert sheet.read_text("utf-8") == first
+    with (tmp_path / "chapters" / "_static" / "book.css").open("a", encoding="utf-8") as ours:
+        ours.write("a.changed {}")
+    build(tmp_path, tmp_path)
+    assert "a.changed" in sheet.read_text("utf-8")
 
 
 def links(site: Site, name: str) -> str:

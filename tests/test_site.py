@@ -115,6 +115,8 @@ class Tab:
 
     def open(self, name=AUTOGRAD):
         self.page.goto(self.server.address + name, wait_until="load")
+        if name == "index.html":  # no page of its own, it leads to the first
+            self.page.wait_for_url("**/intro.html")
         self.page.evaluate("window.MathJax?.startup?.promise")  # until all formulas are set
         return self
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.util import logging
 
 log = logging.getLogger(__name__)
@@ -152,6 +153,15 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         write(Path(app.outdir), sheets(app))
 
 
+def look(app: Sphinx, config: Config) -> None:
+    """Have all pages written when a static file has changed: else Sphinx does not even copy it."""
+    folders = (Path(app.srcdir, folder) for folder in config.html_static_path)
+    files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
+    config.static_files = repr([zlib.crc32(path.read_bytes()) for path in files])
+
+
 def setup(app: Sphinx) -> None:
+    app.add_config_value("static_files", "", "html", [str])
+    app.connect("config-inited", look)
     app.connect("html-page-context", link, priority=950)  # after all have added theirs
     app.connect("build-finished", finish, priority=700)  # after all pages are written
