@@ -194,7 +194,7 @@ def looks_both_ways(T, w):
 def grouped_attention(q, k, v):
     """Attention of q (B, nh, T, hs) over k, v (B, n_kv, S, hs), none repeated."""
     batch, nh, time, hs = q.shape
-    groups = q.reshape(batch, k.shape[1], -1, time, hs)  # (B, n_kv, nh / n_kv, T, hs)
+    groups = q.reshape(batch, k.shape[1], -1, time, hs)  # (B, n_kv, nh/n_kv, T, hs)
     k, v = k[:, :, None], v[:, :, None]  # (B, n_kv, 1, S, hs)
     weights = (groups @ k.transpose(-2, -1) / math.sqrt(hs)).softmax(-1)
     return (weights @ v).reshape(batch, nh, time, hs)

@@ -306,7 +306,8 @@ def pads_with_zeros(x):
 
 def winograd(x, w):
     """Both sums of x (4 numbers) with w (3), by four products of x with w."""
-    plus, minus = (w[0] + w[1] + w[2]) / 2, (w[0] - w[1] + w[2]) / 2  # once for each kernel
+    # once for each kernel:
+    plus, minus = (w[0] + w[1] + w[2]) / 2, (w[0] - w[1] + w[2]) / 2
     a, b = (x[0] - x[2]) * w[0], (x[1] + x[2]) * plus
     c, d = (x[2] - x[1]) * minus, (x[1] - x[3]) * w[2]
     return a + b + c, b - c - d

@@ -54,8 +54,8 @@ check_lenet_weights.wrong("padded to 32x32", 61706)
 def shift(images, dy, dx):
     """Move images (N, H, W) down by dy, right by dx pixels; what comes in is 0.
 
-    What leaves on one side must not come back on the other, as it would with `np.roll`: a 1 whose
-    foot reappears at the top is no 1 any more.
+    What leaves on one side must not come back on the other, as it would with
+    `np.roll`: a 1 whose foot reappears at the top is no 1 any more.
     """
     H, W = images.shape[1:]
     moved = np.zeros_like(images)
@@ -120,7 +120,8 @@ def works_in_place(images, dy, dx):
 def smoothed_targets(labels, classes, smoothing):
     """The target probabilities (N, K) that label smoothing gives.
 
-    Everybody gets an equal share of `smoothing`, the true class too; the rest is for the true one.
+    Everybody gets an equal share of `smoothing`, the true class too; the rest is
+    for the true one.
     """
     one_hot = np.eye(classes)[labels]  # (N, K)
     return (1 - smoothing) * one_hot + smoothing / classes
@@ -170,8 +171,8 @@ def forgets_the_own_share(labels, classes, smoothing):
 def refuse(probabilities, labels, threshold):
     """(share refused, error rate among the others) when doubt is refused.
 
-    An image is refused if its largest probability is below the threshold.  Where all are refused
-    nothing is misread: the error rate is 0.
+    An image is refused if its largest probability is below the threshold.  Where
+    all are refused nothing is misread: the error rate is 0.
     """
     accepted = probabilities.max(axis=1) >= threshold
     wrong = probabilities.argmax(axis=1) != labels
@@ -237,9 +238,10 @@ def does_not_think_of_the_end(probabilities, labels, threshold):
 def p_value(only_a, only_b):
     """How likely two equally good networks would differ so much or more.
 
-    only_a, only_b: on how many images only network A, or only network B, is right.  (What both get
-    right or wrong says nothing about which is better.)  If both are equally good, each of the
-    n = only_a + only_b images is A's or B's like the toss of a coin.
+    only_a, only_b: on how many images only network A, or only network B, is right.
+    (What both get right or wrong says nothing about which is better.)  If both are
+    equally good, each of the n = only_a + only_b images is A's or B's like the toss
+    of a coin.
     """
     n = only_a + only_b
     fewer = sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1)) / 2**n
@@ -301,9 +303,10 @@ def exceeds_one(only_a, only_b):
 def init_without_norm(model):
     """Draw the weights of a deep ReLU network so that signals keep their size.
 
-    A ReLU lets half of the variance through, so each weight needs the variance 2 / fan_in, where
-    fan_in is the number of inputs that are added up for one output (He et al. 2015).  PyTorch's
-    default has 1 / (3 fan_in): after six layers the signal is smaller by a factor of about 200.
+    A ReLU lets half of the variance through, so each weight needs the variance
+    2 / fan_in, where fan_in is the number of inputs that are added up for one output
+    (He et al. 2015).  PyTorch's default has 1 / (3 fan_in): after six layers the
+    signal is smaller by a factor of about 200.
     """
     from torch import nn
 

@@ -230,8 +230,9 @@ def balance(W1, b1, W2):
     incoming = np.sqrt((W1**2).sum(1) + b1**2)  # (H,)
     outgoing = np.sqrt((W2**2).sum(0))  # (H,)
     works = (incoming > 0) & (outgoing > 0)
-    alpha = np.sqrt(np.divide(outgoing, incoming, where=works, out=np.zeros_like(incoming)))
-    back = np.divide(1, alpha, where=works, out=np.zeros_like(alpha))
+    alpha, back = np.zeros_like(incoming), np.zeros_like(incoming)
+    alpha[works] = np.sqrt(outgoing[works] / incoming[works])
+    back[works] = 1 / alpha[works]
     return W1 * alpha[:, None], b1 * alpha, W2 * back
 
 
@@ -369,7 +370,7 @@ def pieces(slopes, kinks, weights):
     """How many straight pieces the sum of ReLUs has; three arrays (H,)."""
     places, unit = np.unique(kinks, return_inverse=True)
     change = np.zeros(len(places))
-    np.add.at(change, unit, weights * abs(slopes))  # of the slope, from left to right
+    np.add.at(change, unit, weights * abs(slopes))  # of the slope, left to right
     return 1 + int((abs(change) > 1e-12).sum())
 
 

@@ -40,8 +40,9 @@ check_price_of_anna.wrong("in bits", 5 * math.log2(27))
 def mixed_bigram(counts, weight):
     """Rows of probabilities (K, K): shares of counts, mixed with the unigram.
 
-    p(j | i) = (1 - weight) n_ij / n_i + weight n_j / n, where n_j is the sum of column j.  Both
-    parts add up to 1 over j, and so does their mixture.  A row without counts is the unigram.
+    p(j | i) = (1 - weight) n_ij / n_i + weight n_j / n, where n_j is the sum of
+    column j.  Both parts add up to 1 over j, and so does their mixture.  A row
+    without counts is the unigram.
     """
     unigram = counts.sum(axis=0) / counts.sum()  # (K,)
     rows = counts.sum(axis=1, keepdims=True)  # (K, 1)
@@ -102,11 +103,13 @@ def forgets_the_empty_row(counts, weight):
 def fill_the_gap(price, text):
     """The letter that fits best for the "?" in a text, and its probability.
 
-    price: a function of a list of names that gives -log p of each.  All 26 whole names are priced,
-    for a letter has to suit what follows it as well as what comes before.
+    price: a function of a list of names that gives -log p of each.  All 26 whole
+    names are priced, for a letter has to suit what follows it as well as what comes
+    before.
     """
     letters = "abcdefghijklmnopqrstuvwxyz"
-    p = np.exp(-np.asarray(price([text.replace("?", letter) for letter in letters])))  # (26,)
+    names = [text.replace("?", letter) for letter in letters]
+    p = np.exp(-np.asarray(price(names)))  # (26,)
     return letters[p.argmax()], p.max() / p.sum()
 
 
@@ -168,8 +171,8 @@ def looks_back_only(price, text):
 def nucleus(p, mass):
     """Probabilities (K,) after all but the most probable symbols are struck out.
 
-    Kept are as few as are needed to hold `mass` of the probability (Holtzman et al. 2020); they
-    are scaled to add up to 1 again.
+    Kept are as few as are needed to hold `mass` of the probability (Holtzman et al.
+    2020); they are scaled to add up to 1 again.
     """
     order = np.argsort(-p)
     before = np.cumsum(p[order]) - p[order]  # what the more probable ones hold
@@ -230,14 +233,15 @@ def leaves_it_sorted(p, mass):
 def distance(a, b):
     """How few letters must be put in, left out or replaced to make b of a.
 
-    row[j] is the distance from the letters of a read so far to the first j letters of b; a letter
-    more of a makes the next row of it.
+    row[j] is the distance from the letters of a read so far to the first j letters
+    of b; a letter more of a makes the next row of it.
     """
     row = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):
         last, row = row, [i]
         for j, other in enumerate(b, 1):
-            row.append(min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != other)))
+            replaced = last[j - 1] + (letter != other)
+            row.append(min(last[j] + 1, row[j - 1] + 1, replaced))
     return row[-1]
 
 
@@ -293,11 +297,13 @@ def forgets_the_first_row(a, b):
 def belongs(cost_f, cost_m, share_f=0.5):
     """p that a name is a woman's, from its costs among women's and among men's.
 
-    Bayes: p(f | name) = p(name | f) p(f) / (p(name | f) p(f) + p(name | m) p(m)).  Divided by the
-    numerator it is a sigmoid of the difference of the costs, which no small p can turn into 0 / 0.
+    Bayes: p(f | name) = p(name | f) p(f) / (p(name | f) p(f) + p(name | m) p(m)).
+    Divided by the numerator it is a sigmoid of the difference of the costs, which no
+    small p can turn into 0 / 0.
     """
     z = cost_m - cost_f + np.log(share_f) - np.log(1 - share_f)
-    return np.where(z > 0, 1 / (1 + np.exp(-np.abs(z))), 1 - 1 / (1 + np.exp(-np.abs(z))))
+    surer = 1 / (1 + np.exp(-np.abs(z)))  # of the likelier of the two
+    return np.where(z > 0, surer, 1 - surer)
 
 
 @exercise(

@@ -67,7 +67,8 @@ check_quantile_to_lend.wrong("cost the same", 0.5)
 def smeared(log_price, fitted, new):
     """Mean prices (M,) from logs: targets (N,), fitted (N,), new guesses (M,).
 
-    E[exp(new + e)] = exp(new) E[exp(e)], and the mean over the residuals estimates the factor.
+    E[exp(new + e)] = exp(new) E[exp(e)], and the mean over the residuals estimates
+    the factor.
     """
     return np.exp(new) * np.exp(log_price - fitted).mean()
 
@@ -172,11 +173,12 @@ def takes_the_first(groups, share, rng):
 def conformal_interval(y, guess, new, miss):
     """(low, high) of new guesses (M,), from held-out y and guesses (N,).
 
-    The new score's rank among N + 1 is uniform, so its bound is the k-th smallest of the N,
-    k = ceil((N + 1)(1 - miss)); where k > N no bound holds the promise.
+    The new score's rank among N + 1 is uniform, so its bound is the k-th smallest of
+    the N, k = ceil((N + 1)(1 - miss)); where k > N no bound holds the promise.
     """
     scores = np.sort(np.abs(y - guess))
-    k = math.ceil((len(scores) + 1) * (1 - miss) - 1e-9)  # rounding is no reason for one more
+    # Less a little, for rounding is no reason for one more.
+    k = math.ceil((len(scores) + 1) * (1 - miss) - 1e-9)
     radius = scores[k - 1] if k <= len(scores) else np.inf
     return new - radius, new + radius
 
@@ -256,8 +258,8 @@ def has_no_way_out(y, guess, new, miss):
 def conformal_quantiles(y, low, high, new_low, new_high, radius):
     """(low, high) of new stones (M,), ends moved as held-out y (N,) ask for.
 
-    The score is how far y lies outside of its own interval, less than 0 inside; both ends move
-    outwards by the radius of the scores, inwards if that is negative.
+    The score is how far y lies outside of its own interval, less than 0 inside; both
+    ends move outwards by the radius of the scores, inwards if that is negative.
     """
     move = radius(np.maximum(low - y, y - high))
     return new_low - move, new_high + move

@@ -37,7 +37,7 @@ check_equal_length.wrong("solve for T", 1)
 
 def gpt_size(V, T, D, L):
     """The number of parameters of a GPT: biases, learned positions, tied tables."""
-    block = 12 * D**2 + 13 * D  # matrices; biases 3D + D + 4D + D and two norms of 2D
+    block = 12 * D**2 + 13 * D  # matrices; biases of 9D, two norms of 2D
     return V * D + T * D + L * block + 2 * D
 
 
