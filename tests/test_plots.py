@@ -207,6 +207,9 @@ def test_colour_is_never_alone():
     for names in (["torch"] + [f"torch {i}" for i in range(4)], [f"run {i}" for i in range(8)]):
         seen = [(str(k["color"]), str(k["linestyle"])) for k in looks(names)]
         assert len(set(seen)) == len(names)
+    six = looks("abcdef")  # two kinds of dashes look alike
+    assert six[1]["color"] == six[5]["color"]
+    assert six[5]["linestyle"] == ":"
     ten = looks([*"abcd", "mini", "torch", "hand"])
     assert len({(str(k["linestyle"]), k["marker"]) for k in ten}) == 7
 

@@ -164,7 +164,9 @@ def looks(names) -> list[dict]:
         else:
             look = dict(OTHERS[others % len(OTHERS)])
             if others >= len(OTHERS):
-                look["linestyle"] = MORE_LINES[others // len(OTHERS) % len(MORE_LINES)]
+                # Purple has dashes already: on its second turn it is dotted.
+                turn = others // len(OTHERS) + (look["linestyle"] == MORE_LINES[-1])
+                look["linestyle"] = MORE_LINES[turn % len(MORE_LINES)]
             others += 1
         result.append(look)
     return result
