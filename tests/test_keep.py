@@ -1,10 +1,10 @@
-"""Marks that belong to a formula stay on its line."""
+"""Marks that belong to a formula stay on its line, and long names break after a mark."""
 
 import pytest
 
 pytest.importorskip("sphinx")
 
-from dlcourse.book.keep import KeepPunctuation
+from dlcourse.book.keep import BreakLongNames, KeepPunctuation
 
 from docutils import nodes
 from docutils.utils import new_document
@@ -46,3 +46,21 @@ def test_formulas_with_only_marks_between_them():
 
 def test_a_formula_at_the_end_or_beside_another_element_stays_alone():
     assert kept(nodes.strong("", "a"), x()) == ["a", "$x$"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("a_long/path_of/autograd.ipynb", ["a_long/", "path_of/", "autograd.ipynb"]),
+        ("functional.multi_head_attention", ["functional.", "multi_head_attention"]),
+        ("torch.nn.functional", ["torch.nn.functional"]),
+        ("a sentence of short.words in code", ["a sentence of short.words in code"]),
+    ],
+)
+def test_a_long_name_may_break_after_a_mark_and_a_short_one_may_not(name, parts):
+    document = new_document("page")
+    document += nodes.paragraph("", "", nodes.literal("", name))
+    BreakLongNames(document).run()
+    (code,) = document.findall(nodes.literal)
+    assert [part.astext() for part in code.findall(nodes.Text)][::2] == parts
+    assert [part.astext() for part in code.findall(nodes.raw)] == ["<wbr>"] * (len(parts) - 1)

@@ -1,7 +1,11 @@
-"""Punctuation stays with the formula that it belongs to.
+"""Where a line may end: not between a formula and its punctuation; in a long name, after a mark.
 
 To a browser a formula is a box, and before and after a box it may begin a new line, even where only
 a colon or a closing bracket follows. So both go into one element that is not broken.
+
+A name in code that is longer than a phone's line, such as a path, would break at any letter. So it
+is told that it may after a slash, a dot or a bracket, though not before a file's ending. Who copies
+the name does not copy that.
 """
 
 import re
@@ -11,6 +15,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 BEFORE = re.compile(r"[(\[“‘]+$")
+LONG = re.compile(r"\S{24,}")  # what hardly fits on a phone's line
+ENDS = re.compile(r"(?<=\w[/.(=])(?=\w)(?!(?:ipynb|json|md|npz|py)\b)")
 AFTER = re.compile(r"^[.,;:!?)\]%’”…]+")
 
 
@@ -42,5 +48,22 @@ def neighbour(formula: nodes.math, side: int, marks: re.Pattern) -> list[nodes.T
     return [nodes.Text(found[0])]
 
 
+class BreakLongNames(SphinxPostTransform):
+    """Let a long name in code begin a new line after each of its marks."""
+
+    default_priority = 9
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for code in list(self.document.findall(nodes.literal)):
+            text = code.astext()
+            if LONG.search(text) and not isinstance(code.parent, nodes.title):
+                first, *others = ENDS.split(text)
+                ends = [[nodes.raw("", "<wbr>", format="html"), nodes.Text(o)] for o in others]
+                code.children = []
+                code += [nodes.Text(first), *(node for pair in ends for node in pair)]
+
+
 def setup(app: Sphinx) -> None:
+    app.add_post_transform(BreakLongNames)
     app.add_post_transform(KeepPunctuation)
