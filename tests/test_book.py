@@ -616,6 +616,8 @@ def test_a_docstring_becomes_paragraphs_examples_and_lists():
     assert code.astext() == "y = f(x)"
     assert title.astext() == "Args"
     assert [item.astext() for item in items] == ["x, y: two numbers", "*z"]
+    (said,) = api.described("It is *stressed*; not (B, *) or (*, D), nor *args, **kwargs.")
+    assert [type(part).__name__ for part in said] == ["Text", "emphasis", "Text"]
 
 
 def test_a_signature_is_read_from_the_source():

@@ -32,9 +32,21 @@ from sphinx.util import inspect as sphinx_inspect
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parents[2]
-INLINE = re.compile(r"(`[^`]+`|\*\*(?=\S)[^*]+(?<=\S)\*\*)")
+INLINE = re.compile(r"(`[^`]+`|\*\*(?=\S)[^*]+(?<=\S)\*\*|(?<![\w*])\*\w+\*(?![\w*]))")
 # A block such as "Args:", its lines indented.
 FIELDS = re.compile(r"(Args|Returns|Raises|Yields|Attributes):[ ]*\n((?:[ ]+.*\n?)+)")
+# Modules whose name, mostly torch's, is no heading.
+TITLES = {
+    "batchnorm": "Batch norm",
+    "channelshuffle": "Channel shuffle",
+    "conv": "Convolution",
+    "inplace": "In place",
+    "instancenorm": "Instance norm",
+    "linalg": "Linear algebra",
+    "lu": "LU",
+    "pixelshuffle": "Pixel shuffle",
+    "rnn": "Recurrent networks",
+}
 LONGEST = 72  # characters of a constant that is shown
 
 
@@ -77,7 +89,7 @@ class Api(SphinxDirective):
         name = family.__name__.rpartition(".")[2] if family else "others"
         said = inspect.getdoc(family).partition("\n\n")[0] if family else ""
         made = nodes.section(ids=[nodes.make_id(f"{space}-{name}")], names=[])
-        made += nodes.title("", name.replace("_", " ").capitalize())
+        made += nodes.title("", TITLES.get(name, name.replace("_", " ").capitalize()))
         made += [*described(said), *shown]
         return made
 
@@ -199,7 +211,9 @@ def arguments(value: object, kind: str) -> str:
         signature = sphinx_inspect.signature(getattr(value, "__func__", value))
     except (TypeError, ValueError):
         return ""  # an exception, which takes what its base takes
-    return sphinx_inspect.stringify_signature(signature, unqualified_typehints=True)
+    text = sphinx_inspect.stringify_signature(signature, unqualified_typehints=True)
+    text = re.sub(r"~(\w+\.)+", "", text).replace(" -> ", " → ")  # as those read from a source
+    return re.sub(r"^\((self|cls)(, )?", "(", text) if kind == "method" else text
 
 
 def docstring(value: object, kind: str) -> str:
@@ -304,12 +318,14 @@ def listed(text: str) -> nodes.bullet_list:
 
 
 def inline(text: str) -> Iterator[nodes.Node]:
-    """Text in which `names` are code and **words** are strong."""
+    """Text in which `names` are code, **words** are strong and a *word* is stressed."""
     for piece in INLINE.split(text):
         if piece.startswith("`"):
             yield nodes.literal("", piece.strip("`"))
-        elif INLINE.fullmatch(piece):
+        elif piece.startswith("**") and INLINE.fullmatch(piece):
             yield nodes.strong("", piece[2:-2])
+        elif INLINE.fullmatch(piece):
+            yield nodes.emphasis("", piece[1:-1])
         elif piece:
             yield nodes.Text(piece)
 
