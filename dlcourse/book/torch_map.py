@@ -295,6 +295,8 @@ def family_of(space: str, name: str) -> str:
     value, last = inspect.unwrap(lookup(mini, name)), name.rpartition(".")[2]
     if start is None or not callable(value):
         return ""
+    if not value.__module__.startswith("dlcourse.mini") or value is mini.Tensor:
+        return ""
     if value.__module__.startswith(start) and last in vars(sys.modules[value.__module__]):
         return value.__module__
     homes = [m for m in sorted(sys.modules) if m.startswith(start)]
@@ -302,19 +304,23 @@ def family_of(space: str, name: str) -> str:
 
 
 def table(space: str, names: list[str], record: dict, noted: dict) -> str:
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|:--|:--|" + "--:|" * (len(COLUMNS) - 2)]
-    return "\n".join([*lines, *(line(space, name, record[name], noted) for name in names)]) + "\n"
+    """A line for each name; no column that would be empty."""
+    rows = [cells(space, name, record[name], noted) for name in names]
+    used = [k for k in range(len(COLUMNS)) if any(row[k] for row in rows)]
+    rules = [":--" if k < 2 else "--:" for k in range(len(COLUMNS))]
+    lines = ["| " + " | ".join(row[k] for k in used) + " |" for row in [COLUMNS, *rows]]
+    lines.insert(1, "|" + "|".join(rules[k] for k in used) + "|")
+    return "\n".join(lines) + "\n"
 
 
-def line(space: str, name: str, entry: dict, noted: dict) -> str:
+def cells(space: str, name: str, entry: dict, noted: dict) -> list[str]:
     short = name.removeprefix(f"{space}.") if space else name
     mark = MARK if is_noted(name, noted) else ""
     figures = [f"{entry[k]:.0e}".replace("0e+00", "0") if k in entry else "" for k in COLUMNS[3:7]]
     speed = f"{entry['speed']:g}" if entry.get("speed") else ""
     cases = entry["cases"] or f"`{entry['test']}`"
     theirs = ", ".join(f"`{as_written(t)}`" for t in twins(space, short))
-    cells = [f"`{short}`{mark}", theirs, cases]
-    return "| " + " | ".join(map(str, [*cells, *figures, speed])) + " |"
+    return [f"`{short}`{mark}", theirs, str(cases), *figures, speed]
 
 
 def as_written(twin: str) -> str:
