@@ -10,6 +10,7 @@ format that is not there is a warning, and so fails the build.
 """
 
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -43,7 +44,8 @@ class Recorded(SphinxRole):
         text, code, _ = self.text.partition("|code")
         try:
             value = lookup(results, text)
-            return [nodes.literal(text=value) if code else nodes.Text(value)], []
+            whole = re.sub(r"(?<=\d) (?=\d{3}\b)", "\u202f", value)  # a number is not broken
+            return [nodes.literal(text=value) if code else nodes.Text(whole)], []
         except ValueError as error:
             message = self.inliner.reporter.warning(str(error), line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
