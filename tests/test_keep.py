@@ -51,8 +51,9 @@ def test_a_formula_at_the_end_or_beside_another_element_stays_alone():
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("a_long/path_of/autograd.ipynb", ["a_long/", "path_of/", "autograd.ipynb"]),
+        ("a_long/path_to/the/autograd.ipynb", ["a_long/", "path_to/", "the/", "autograd.ipynb"]),
         ("functional.multi_head_attention", ["functional.", "multi_head_attention"]),
+        ("x.register_post_accumulate_grad_hook", ["x.register_post_accumulate_grad_hook"]),
         ("torch.nn.functional", ["torch.nn.functional"]),
         ("a sentence of short.words in code", ["a sentence of short.words in code"]),
     ],

@@ -15,8 +15,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 BEFORE = re.compile(r"[(\[“‘]+$")
-LONG = re.compile(r"\S{24,}")  # what hardly fits on a phone's line
-ENDS = re.compile(r"(?<=\w[/.(=])(?=\w)(?!(?:ipynb|json|md|npz|py)\b)")
+LONG = re.compile(r"\S{30,}")  # what hardly fits on a phone's line
+ENDS = re.compile(r"(?<=\w{3}[/.(=])(?=\w)(?!(?:ipynb|json|md|npz|py)\b)")
 AFTER = re.compile(r"^[.,;:!?)\]%’”…]+")
 
 
