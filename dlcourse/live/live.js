@@ -135,7 +135,8 @@ function figure(cell, svg) {
 
 // ------------------------------------------------------------------------------------- the editor
 
-const source = (cell) => cell.code.innerText.replace(/\u00a0/g, " ").replace(/\n+$/, "");
+const tidy = (text) => text.replace(/\u00a0/g, " ").replace(/\n+$/, "");
+const source = (cell) => tidy(cell.code.innerText); // with the line ends that an editor puts in
 
 function edit(cell, number) {
   const { code } = cell;
@@ -193,7 +194,7 @@ function set(box) {
   const has = (name) => box.classList.contains(name);
   const cell = { code, mayFail: has("tag_raises-exception"), skipped: has("torch-alone"), running: 0 };
   cells.push(cell);
-  cell.source = source(cell);
+  cell.source = tidy(code.textContent); // innerText would lay out the page anew for each cell
   const kind = [...box.classList].find((name) => name.startsWith("live-"));
   if (!kind) return;
   const needs = [...box.classList].find((name) => name.startsWith("needs-"))?.slice(6);
@@ -231,7 +232,19 @@ function absent(cell, needs) {
   cell.bar.append(said);
 }
 
+// For some milliseconds at a time, so that the page answers in between.
+async function setAll(boxes) {
+  let pause = performance.now() + 10;
+  for (const box of boxes) {
+    if (performance.now() > pause) {
+      await new Promise((goOn) => setTimeout(goOn));
+      pause = performance.now() + 10;
+    }
+    set(box);
+  }
+}
+
 // A page opened as a file may neither start a worker nor fetch.
 if (window.Worker && window.WebAssembly && location.protocol !== "file:") {
-  document.querySelectorAll("div.cell").forEach(set);
+  setAll(document.querySelectorAll("div.cell"));
 }
