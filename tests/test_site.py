@@ -368,6 +368,15 @@ def test_the_dark_page_is_dark_and_readable(tab):
     assert {where: c[0] for where, c in shades.items() if c[0] < 4.5} == {}
 
 
+def test_a_page_has_its_colours_before_the_theme_has_come(chromium, served):
+    for wanted in ("light", "dark"):
+        tab = Tab(chromium, served, color_scheme=wanted)
+        tab.page.route("**/pydata-sphinx-theme.js*", lambda route: route.abort())
+        tab.page.goto(served.address + AUTOGRAD)
+        assert tab.page.evaluate("document.documentElement.dataset.theme") == wanted
+        tab.context.close()
+
+
 CONTRAST = """element => {
   const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const light = colors => {
