@@ -42,8 +42,9 @@ check_block_weights.wrong("other way round", (69632, 1179648))
 def cutout(images, top, left, size):
     """Images (N, H, W, C), in each of them a square set to 0.
 
-    A square may begin outside the image (at -3, say): what lies outside is cut off.  A slice with a
-    negative beginning would count from the other end, so it is clipped to 0.
+    A square may begin outside the image (at -3, say): what lies outside is cut off.
+    A slice with a negative beginning would count from the other end, so it is
+    clipped to 0.
     """
     cut = images.copy()
     for image, y, x in zip(cut, top, left, strict=True):
@@ -115,7 +116,8 @@ def moves_it_inside(images, top, left, size):
 def average_weights(states):
     """The mean of several state_dicts, entry by entry.
 
-    What counts (whole numbers, such as `num_batches_tracked`) has no mean: the last one's is kept.
+    What counts (whole numbers, such as `num_batches_tracked`) has no mean: the last
+    one's is kept.
     """
     average = {}
     for name, last in states[-1].items():
@@ -295,7 +297,8 @@ def loses_the_end(sure, right, bins):
 def integrated_gradients(gradient, x, baseline, steps):
     """(x - baseline) times the mean gradient on the straight way between them.
 
-    The integral is a sum over the middles of `steps` equal pieces.  `gradient(x)` has x's shape.
+    The integral is a sum over the middles of `steps` equal pieces.  `gradient(x)` has
+    x's shape.
     """
     middles = (np.arange(steps) + 0.5) / steps
     mean = sum(gradient(baseline + a * (x - baseline)) for a in middles) / steps
@@ -366,9 +369,11 @@ def starts_at_zero(gradient, x, baseline, steps):
 def leaked_share(test, train):
     """The share of test images that are in `train`, as they are or mirrored.
 
-    The bytes of an image are looked up in a set: one pass over each, however many images there are.
+    The bytes of an image are looked up in a set: one pass over each, however many
+    images there are.
     """
-    seen = {image.tobytes() for image in train} | {image[:, ::-1].tobytes() for image in train}
+    seen = {image.tobytes() for image in train}
+    seen |= {image[:, ::-1].tobytes() for image in train}
     return np.mean([image.tobytes() in seen for image in test])
 
 

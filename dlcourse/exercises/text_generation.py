@@ -54,8 +54,8 @@ check_first_merges.wrong("merge two neighbours", ["ana", "ban", "d"])
 def bits_per_byte(losses, text):
     """The bits a model needs for each byte; losses: -log p of each token.
 
-    The probability of the text is the product over its tokens, so their -log p add up, however the
-    text was cut. A nat is 1 / log 2 bits.
+    The probability of the text is the product over its tokens, so their -log p add
+    up, however the text was cut. A nat is 1 / log 2 bits.
     """
     return np.sum(losses) / math.log(2) / len(text.encode("utf-8"))
 
@@ -109,7 +109,7 @@ def takes_the_mean(losses, text):
 def nucleus(probs, p):
     """The fewest most probable tokens that reach p, made to add up to 1.
 
-    The token with which p is reached belongs to it: what counts is the sum before it.
+    The token with which p is reached belongs to it: what counts is the sum before.
     """
     order = np.argsort(-probs, kind="stable")
     before = np.cumsum(probs[order]) - probs[order]
@@ -178,8 +178,8 @@ def keeps_all(probs, p):
 def looked_at(T):
     """(with a cache, without): pairs of query and key to write T tokens.
 
-    When the window holds t tokens, the newest of them looks at t. Without a cache all t of them
-    look again, each at itself and those before it: t (t + 1) / 2 pairs.
+    When the window holds t tokens, the newest of them looks at t. Without a cache all
+    t of them look again, each at itself and those before it: t (t + 1) / 2 pairs.
     """
     return T * (T + 1) // 2, T * (T + 1) * (T + 2) // 6
 
@@ -239,8 +239,9 @@ def counts_the_newest_alone(T):
 def longest_copy(written, source):
     """The longest run of characters of `written` that stands in `source`, too.
 
-    If a run is too long, so is every longer one from the same place, and the next place can do no
-    worse than one character less: so the two ends only ever move to the right.
+    If a run is too long, so is every longer one from the same place, and the next
+    place can do no worse than one character less: so the two ends only ever move to
+    the right.
     """
     best, start = "", 0
     for end in range(1, len(written) + 1):
@@ -308,8 +309,8 @@ def takes_the_first(written, source):
 def penalize(logits, seen, penalty):
     """Make tokens that were written already less probable, as CTRL does.
 
-    A positive logit is divided by the penalty, a negative one multiplied: both go down. Each token
-    counts once, however often it was written.
+    A positive logit is divided by the penalty, a negative one multiplied: both go
+    down. Each token counts once, however often it was written.
     """
     out = np.array(logits, float)
     for token in set(seen):
