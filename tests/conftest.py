@@ -1,4 +1,4 @@
-"""Whatever a test draws from an engine's own generator is the same in every run and in every order."""
+"""What a test draws from an engine's own generator is the same in every run and every order."""
 
 import sys
 
