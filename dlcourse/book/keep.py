@@ -15,9 +15,9 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 BEFORE = re.compile(r"[(\[“‘]+$")
+AFTER = re.compile(r"^[.,;:!?)\]%’”…]+")
 LONG = re.compile(r"\S{30,}")  # what hardly fits on a phone's line
 ENDS = re.compile(r"(?<=\w{3}[/.(=])(?=\w)(?!(?:ipynb|json|md|npz|py)\b)")
-AFTER = re.compile(r"^[.,;:!?)\]%’”…]+")
 
 
 class KeepPunctuation(SphinxPostTransform):

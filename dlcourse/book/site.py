@@ -241,7 +241,7 @@ def write_fonts(app: Sphinx, exception: Exception | None) -> None:
 def share_writing(app: Sphinx, env) -> None:
     """From here on all cores work: one process resolves what the others write as pages.
 
-    Not before: not all extensions of a Jupyter Book can be read with by several processes.
+    Not before: several processes cannot read the pages with all extensions of a Jupyter Book.
     """
     app.parallel = 1 + (os.cpu_count() or 1)
 

@@ -153,7 +153,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         write(Path(app.outdir), sheets(app))
 
 
-def look(app: Sphinx, config: Config) -> None:
+def watch(app: Sphinx, config: Config) -> None:
     """Have all pages written when a static file has changed: else Sphinx does not even copy it."""
     folders = (Path(app.srcdir, folder) for folder in config.html_static_path)
     files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
@@ -162,6 +162,6 @@ def look(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> None:
     app.add_config_value("static_files", "", "html", [str])
-    app.connect("config-inited", look)
+    app.connect("config-inited", watch)
     app.connect("html-page-context", link, priority=950)  # after all have added theirs
     app.connect("build-finished", finish, priority=700)  # after all pages are written
