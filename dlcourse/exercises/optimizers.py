@@ -125,9 +125,12 @@ holds; `g = g * factor` would make another.""",
 )
 def check_clip_norm(clip_norm):
     def after(max_norm):
-        grads = [np.array([[3.0, 0.0]]), np.array([0.0, -4.0, 12.0])]  # norms 3 and sqrt(160)
+        held = [np.array([[3.0, 0.0]]), np.array([0.0, -4.0, 12.0])]  # norms 3 and sqrt(160)
+        grads = list(held)
         norm = clip_norm(grads, max_norm)
-        return norm, np.concatenate([g.ravel() for g in grads])
+        if any(g is not own for g, own in zip(grads, held, strict=True)):
+            raise Hint("You put new arrays into the list; a parameter's own would stay as it was.")
+        return norm, np.concatenate([g.ravel() for g in held])
 
     start = np.array([3.0, 0.0, 0.0, -4.0, 12.0])  # norm 13
     norm, got = after(6.5)
@@ -146,12 +149,35 @@ def check_clip_norm(clip_norm):
         raise Hint("A norm below the limit must stay as it is; yours is stretched up to it.")
     expect_close(small, start, "the gradients after clip_norm to 26")
     expect_close(norm, 13.0, "what clip_norm returns", "It is the norm before clipping.")
+    try:
+        zeros = [np.zeros((2, 2)), np.zeros(3)]
+        norm = clip_norm(zeros, 1.0)
+    except ZeroDivisionError:
+        norm = np.nan
+    if not (close(norm, 0.0) and close(zeros[0], np.zeros((2, 2)))):
+        raise Hint("Gradients may all be 0, and then you divide by 0. Scale only above the limit.")
 
 
 @check_clip_norm.wrong("as they were")
 def makes_new_arrays(grads, max_norm):
     norm = np.sqrt(sum((g * g).sum() for g in grads))
     grads = [g * min(1, max_norm / norm) for g in grads]
+    return norm
+
+
+@check_clip_norm.wrong("new arrays into the list")
+def puts_new_arrays_into_the_list(grads, max_norm):
+    norm = np.sqrt(sum((g * g).sum() for g in grads))
+    for i, g in enumerate(grads):
+        grads[i] = g * min(1, max_norm / norm)
+    return norm
+
+
+@check_clip_norm.wrong("divide by 0")
+def divides_by_zero(grads, max_norm):
+    norm = float(np.sqrt(sum((g * g).sum() for g in grads)))
+    for g in grads:
+        g *= min(1, max_norm / norm)
     return norm
 
 
@@ -203,12 +229,13 @@ def decay_groups(model, weight_decay):
 
 
 class _Tied(mini.nn.Module):
-    """An embedding whose weight the last layer shares, a normalisation, a frozen layer."""
+    """An embedding whose weight the last layer shares, two layers more, and a frozen one."""
 
     def __init__(self):
         super().__init__()
         self.embedding = mini.nn.Embedding(5, 4)
         self.frozen = mini.nn.Linear(4, 4)
+        self.conv = mini.nn.Conv1d(4, 4, 3)
         self.norm = mini.nn.LayerNorm(4)
         self.head = mini.nn.Linear(4, 5)
         self.head.weight = self.embedding.weight
@@ -238,7 +265,8 @@ def check_decay_groups(decay_groups):
     where = {}
     for group in groups:
         for p in group["params"]:
-            name = names.get(id(p), "?")
+            expect(id(p) in names, "Give the optimiser the model's parameters, not copies of them.")
+            name = names[id(p)]
             expect(name not in where, f"`{name}` is there twice: it is shared by two layers.")
             where[name] = group["weight_decay"]
     for name in names.values():
@@ -253,6 +281,10 @@ def check_decay_groups(decay_groups):
     )
     expect(where["head.bias"] == 0, "`head.bias` is decayed. Biases should not be.")
     expect(where["embedding.weight"] == 0.1, "The matrix `embedding.weight` is not decayed.")
+    expect(
+        where["conv.weight"] == 0.1,
+        "`conv.weight` is not decayed. It has three dimensions: two *or more* are decayed.",
+    )
     mini.optim.AdamW(groups, lr=0.1)
 
 
@@ -286,6 +318,15 @@ def goes_layer_by_layer(model, weight_decay):
 @check_decay_groups.wrong("would not be trained")
 def forgets_the_rest(model, weight_decay):
     return decay_groups(model, weight_decay)[:1]
+
+
+@check_decay_groups.wrong("two *or more*")
+def takes_two_dimensions_alone(model, weight_decay):
+    params = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in params if p.ndim == 2], "weight_decay": weight_decay},
+        {"params": [p for p in params if p.ndim != 2], "weight_decay": 0.0},
+    ]
 
 
 @check_decay_groups.wrong("is not decayed")
@@ -339,8 +380,9 @@ _GRADS = [1.0, 2.0, -1.5, 0.5]
 
 @exercise(
     solution=AdaBelief,
-    reasoning="""On a straight slope all gradients are as expected, the spread goes to 0 and the
-steps become long; where gradients contradict what was expected they become short. State that must
+    reasoning=r"""On a straight slope all gradients are as expected, the spread goes to 0 and the
+steps become long; where gradients contradict what was expected they become short. Already the first
+step is $1/\beta_1$ times Adam's, because $g_1 - m_1 = \beta_1 g_1$. State that must
 survive `state_dict` is kept as tensors in `state`; `x`, and the arrays behind those tensors, are
 changed in place.""",
     shown="It speeds up where gradients are what it expected, and slows down where they are not.",
@@ -391,6 +433,16 @@ def check_AdaBelief(AdaBelief):
         "x, with the optimiser saved and loaded after each step",
         "Keep all that it remembers in `state`, as tensors, and the step count, too.",
     )
+    pair = mini.tensor([1.0, 1.0], dtype=mini.float64, requires_grad=True)
+    optimizer = AdaBelief([pair], lr=0.1, betas=(0.9, 0.99))
+    pair.grad = mini.tensor([1.0, 3.0], dtype=mini.float64)
+    optimizer.step()
+    expect_close(
+        pair.numpy(force=True),
+        _beliefs([1.0]) * 2,
+        "two weights, both 1, after one step with the gradients 1 and 3",
+        "Each weight has a spread of its own: no sum or mean over the weights.",
+    )
 
 
 def _belief_with(update):
@@ -425,7 +477,22 @@ def _remembers_elsewhere(self, x, grad, state, group):
     x[...] = _beliefs(self.seen, **settings)[-1]
 
 
+def _one_spread_for_all(self, x, grad, state, group):
+    if not state:
+        state["step"] = mini.tensor(0.0)
+        for name in ("exp_avg", "exp_avg_var"):
+            state[name] = mini.tensor(np.zeros_like(x))
+    (beta1, beta2), (step, mean, spread) = group["betas"], (s.numpy() for s in state.values())
+    step += 1
+    mean += (1 - beta1) * (grad - mean)
+    spread *= beta2
+    spread += (1 - beta2) * ((grad - mean) ** 2).mean() + group["eps"]
+    hat = np.sqrt(spread / (1 - beta2 ** step.item()))
+    x -= group["lr"] * mean / (1 - beta1 ** step.item()) / (hat + group["eps"])
+
+
 check_AdaBelief.wrong("Nothing moves", _belief_with(_out_of_place))
+check_AdaBelief.wrong("a spread of its own", _belief_with(_one_spread_for_all))
 check_AdaBelief.wrong("That is Adam itself", _mistaken(square=True))
 check_AdaBelief.wrong("update the mean first", _mistaken(old=True))
 check_AdaBelief.wrong("as Adam does", _mistaken(raw=True))
