@@ -5,6 +5,8 @@ import math
 from dlcourse import mini
 from dlcourse.exercises import Hint, close, exercise, expect, expect_close
 
+import numpy as np
+
 # -- predict -----------------------------------------------------------------------------------
 
 
@@ -123,6 +125,8 @@ def check_warmup_cosine(warmup_cosine):
     wanted = [globals()["warmup_cosine"](t, W, T) for t in range(16)]
     if close(got[4:12], wanted[5:13]):
         raise Hint("Down one step early: the cosine is at its top in step W, the first of its own.")
+    if close(got[4:12], [0.55 + 0.45 * math.cos(math.pi * k / 9) for k in range(1, 9)]):
+        raise Hint("The top of your cosine is step W - 1, the warm-up's last. It should be step W.")
     expect_close(got[4:12], wanted[4:12], "the cosine (steps 4 to 11) for W = 4, T = 12, end = 0.1")
     expect_close(got[12:], wanted[12:], "the factors from step T on")
     expect_close(warmup_cosine(5, 4, 12, 0.0), (1 + math.cos(math.pi / 8)) / 2, "with end = 0")
@@ -154,6 +158,11 @@ def not_clipped(t, W, T, end=0.1):
 @check_warmup_cosine.wrong("Down one step early")
 def begins_one_down(t, W, T, end=0.1):
     return warmup_cosine(t, W, T, end) if t < W else warmup_cosine(t + 1, W, T, end)
+
+
+@check_warmup_cosine.wrong("It should be step W")
+def shares_the_top(t, W, T, end=0.1):
+    return (t + 1) / W if t < W else warmup_cosine(t, W - 1, T, end)
 
 
 @check_warmup_cosine.wrong("the cosine (steps 4 to 11)")
@@ -212,6 +221,17 @@ def check_InverseSqrt(InverseSqrt):
     expect_close(
         resumed, wanted, "the rates when stopped after 5 steps and resumed from `state_dict`"
     )
+    groups = [
+        {"params": [mini.zeros(1, requires_grad=True)], "lr": lr * wanted[5], "initial_lr": lr}
+        for lr in (1.0, 0.1)
+    ]
+    _, scheduler = _make(InverseSqrt, groups, 5)
+    expect_close(
+        scheduler.get_last_lr(),
+        [wanted[6], 0.1 * wanted[6]],
+        "the rates of InverseSqrt(optimizer, 4, last_epoch=5), made for groups with `initial_lr`",
+        "Hand `last_epoch` on to `super().__init__`, and count by `self.last_epoch`.",
+    )
 
 
 def _walk(cls, steps, stop=None):
@@ -231,11 +251,12 @@ def _walk(cls, steps, stop=None):
     return first, second
 
 
-def _make(cls):
-    groups = [{"params": [mini.zeros(1, requires_grad=True)], "lr": lr} for lr in (1.0, 0.1)]
+def _make(cls, groups=None, last_epoch=-1):
+    if groups is None:
+        groups = [{"params": [mini.zeros(1, requires_grad=True)], "lr": lr} for lr in (1.0, 0.1)]
     optimizer = mini.optim.SGD(groups, lr=1.0)
     try:
-        return optimizer, cls(optimizer, 4)
+        return optimizer, cls(optimizer, 4, last_epoch)
     except AttributeError as error:
         raise Hint(
             f"{error}. `super().__init__` calls `get_lr`, so set your attributes before it."
@@ -279,6 +300,12 @@ class StartsAtZero(InverseSqrt):
         n = self.last_epoch
         factor = min(n / self.W, (self.W / max(n, 1)) ** 0.5)
         return [base * factor for base in self.base_lrs]
+
+
+@check_InverseSqrt.wrong("Hand `last_epoch` on")
+class ForgetsLastEpoch(InverseSqrt):
+    def __init__(self, optimizer, W, last_epoch=-1):
+        super().__init__(optimizer, W)
 
 
 @check_InverseSqrt.wrong("resumed from `state_dict`")
@@ -336,6 +363,11 @@ def check_plateau(plateau):
     expect_close(flat, [1.0] * 3 + [0.5] * 3 + [0.25] * 2, "the rates for eight equal metrics")
     expect_close(bumpy, [1.0] * 3 + [0.5] * 2, "the rates for [1, 3, 2, 1.5, 1.2]")
     expect_close(broken, [1.0] * 6, "the rates for [1, 1.1, 1.1, 0.9, 1, 1]")
+    expect_close(
+        plateau([1.0] * 5, 2.0, factor=0.1, patience=1),
+        [2.0, 2.0, 0.2, 0.2, 0.02],
+        "plateau([1.0] * 5, 2.0, factor=0.1, patience=1)",
+    )
 
 
 def _other_plateau(*, early=False, reset=True, best_of=min, equal=False, forgive=True):
@@ -353,6 +385,11 @@ def _other_plateau(*, early=False, reset=True, best_of=min, equal=False, forgive
         return rates
 
     return plateau
+
+
+@check_plateau.wrong("factor=0.1, patience=1")
+def knows_one_setting(metrics, lr, factor=0.5, patience=2):
+    return plateau(metrics, lr)
 
 
 @check_plateau.wrong("nothing came before it")
@@ -411,6 +448,10 @@ def check_period(period):
     expect_close(found(5, 5, 2), (1, 0, 10), "period(5, 5, 2)")
     expect_close(found(13, 5, 1), (2, 3, 5), "period(13, 5, 1)")
     expect_close(found(3**5 - 1, 2, 3), (5, 0, 486), "period(242, 2, 3), where a period begins")
+    expect(
+        all(isinstance(number, int | np.integer) for number in found(242, 2, 3)),
+        "Right, but not in whole numbers: `//` divides without leaving them.",
+    )
 
 
 @check_period.wrong("the first of the second period")
@@ -439,6 +480,12 @@ def adds(t, T_0, T_mult):
         t, i = t - T_i, i + 1
         T_i = T_0 * (i + 1)
     return i, t, T_i
+
+
+@check_period.wrong("not in whole numbers")
+def leaves_whole_numbers(t, T_0, T_mult):
+    i, t, _ = period(t, T_0, T_mult)
+    return i, float(t), T_0 * float(T_mult) ** i
 
 
 @check_period.wrong("divides by zero")
