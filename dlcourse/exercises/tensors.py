@@ -147,9 +147,17 @@ def check_unbroadcast(unbroadcast):
         ((1, 3, 1), (4, 2, 3, 5)),
         ((2, 3), (2, 3)),
         ((), (2, 3)),
+        ((3,), (3, 3)),
+        ((3, 1), (3, 3)),
     ):
         grad = rng.normal(size=big)
-        got = np.asarray(unbroadcast(grad.copy(), shape))
+        try:
+            got = np.asarray(unbroadcast(grad.copy(), shape))
+        except ValueError as error:
+            raise Hint(
+                f"From {big} down to {shape}, NumPy stops: {error}. Which dimensions to sum is "
+                "told by their place, counted from the right, and not by their size alone."
+            ) from None
         x = mini.zeros(shape, dtype=mini.float64, requires_grad=True)
         x.expand(big).backward(mini.tensor(grad))
         truth = x.grad.numpy()
@@ -188,6 +196,12 @@ def takes_the_mean(grad, shape):
     return unbroadcast(grad, shape) * int(np.prod(shape)) / grad.size
 
 
+@check_unbroadcast.wrong("not by their size alone")
+def looks_at_sizes_alone(grad, shape):
+    stretched = tuple(d for d, size in enumerate(grad.shape) if size not in shape)
+    return grad.sum(stretched).reshape(shape)
+
+
 @check_unbroadcast.wrong("unbroadcast from")
 def takes_the_first(grad, shape):
     lead = grad.ndim - len(shape)
@@ -201,8 +215,9 @@ def einsum_vjp(equation, a, b, grad_output):
     """The gradients of einsum(equation, a, b) by a and by b."""
     inputs, out = equation.split("->")
     of_a, of_b = inputs.split(",")
-    grad_a = np.einsum(f"{out},{of_b}->{of_a}", grad_output, b)
-    grad_b = np.einsum(f"{out},{of_a}->{of_b}", grad_output, a)
+    ones_a, ones_b = np.ones_like(a), np.ones_like(b)  # for letters that no one else has
+    grad_a = np.einsum(f"{out},{of_b},{of_a}->{of_a}", grad_output, b, ones_a)
+    grad_b = np.einsum(f"{out},{of_a},{of_b}->{of_b}", grad_output, a, ones_b)
     return grad_a, grad_b
 
 
@@ -210,13 +225,15 @@ def einsum_vjp(equation, a, b, grad_output):
     solution=einsum_vjp,
     reasoning="""A sum of products is linear in each of its factors. The derivative by an entry
 of `a` is what stands beside it, weighted with the incoming gradient and summed over the letters
-that `a` does not have: the same sentence with `a` and the result changing places.""",
+that `a` does not have: the same sentence with `a` and the result changing places. Along a letter
+that only `a` has, all these derivatives are the same: multiplying by ones expands them.""",
     shown="One rule differentiates the dot product, the matrix product and the batched one.",
 )
 def check_einsum_vjp(einsum_vjp):
     rng = np.random.default_rng(0)
     sizes = {"b": 2, "i": 3, "j": 4, "k": 5}
-    for equation in ("bij,bj->bi", "ij,jk->ik", "i,j->ji", "bij,bij->b", "j,j->"):
+    plain = "bij,bj->bi", "ij,jk->ik", "i,j->ji", "bij,bij->b", "j,j->"
+    for equation in (*plain, "ij,k->ik", "i,bij->j", "ij,jk->"):
         inputs, out = equation.split("->")
         of_a, of_b = inputs.split(",")
         a, b, grad = (rng.normal(size=[sizes[c] for c in part]) for part in (of_a, of_b, out))
@@ -225,10 +242,22 @@ def check_einsum_vjp(einsum_vjp):
         wanted = [leaf.grad.numpy() for leaf in leaves]
         try:
             got = [np.asarray(part) for part in einsum_vjp(equation, a, b, grad)]
-        except ValueError as error:
+        except (RuntimeError, ValueError) as error:
+            if equation not in plain:
+                raise Hint(
+                    f"What you make of {equation!r} is refused: {error}. A letter that only "
+                    "one operand has was summed at once: its gradient is expanded along it."
+                ) from None
             raise Hint(
-                f"NumPy refuses the equation that you made of {equation!r}: {error}. Name the "
-                "letters of each operand in the order in which you pass them."
+                f"What you make of {equation!r} is refused: {error}. Let `einsum` do it, and "
+                "name the letters of each operand in the order in which you pass them."
+            ) from None
+        except (AttributeError, TypeError) as error:
+            if "ndarray" not in str(error):
+                raise
+            raise Hint(
+                "`a`, `b` and `grad_output` are NumPy arrays: take `np.einsum`, or make tensors "
+                "of them first."
             ) from None
         expect(len(got) == 2, "Return two arrays: the gradient by `a` and the one by `b`.")
         if [g.shape for g in got] == [w.shape for w in wanted[::-1]] and a.shape != b.shape:
@@ -260,6 +289,23 @@ def mixes_operands(equation, a, b, grad_output):
     grad_a = np.einsum(f"{of_b},{out}->{of_a}", grad_output, b)
     grad_b = np.einsum(f"{of_a},{out}->{of_b}", grad_output, a)
     return grad_a, grad_b
+
+
+@check_einsum_vjp.wrong("only one operand has")
+def forgets_the_lonely_letter(equation, a, b, grad_output):
+    inputs, out = equation.split("->")
+    of_a, of_b = inputs.split(",")
+    grad_a = np.einsum(f"{out},{of_b}->{of_a}", grad_output, b)
+    grad_b = np.einsum(f"{out},{of_a}->{of_b}", grad_output, a)
+    return grad_a, grad_b
+
+
+@check_einsum_vjp.wrong("make tensors of them first")
+def passes_arrays_to_mini(equation, a, b, grad_output):
+    inputs, out = equation.split("->")
+    of_a, of_b = inputs.split(",")
+    grad_a = mini.einsum(f"{out},{of_b}->{of_a}", grad_output, b)
+    return grad_a, mini.einsum(f"{out},{of_a}->{of_b}", grad_output, a)
 
 
 @check_einsum_vjp.wrong("the gradient by `a`")
@@ -302,6 +348,11 @@ def check_windows(windows):
     got = windows(thinned, 3)
     if close(got, [[i + 1.0, i + 2, i + 3] for i in range(6)]):
         raise Hint("`x` may be a view with a stride of its own: ask `x.stride()`.")
+    if close(got, [[2.0 * i, 2 * i + 2, 2 * i + 4] for i in range(6)]):
+        raise Hint(
+            "Yours start where the storage starts; `x` starts at `x.storage_offset()`. Without an "
+            "offset, `as_strided` takes the one of `x`."
+        )
     expect_close(got, wanted, "windows(arange(16)[1::2], 3)")
     base = torch.arange(8.0)
     got = windows(base, 3)
@@ -326,6 +377,12 @@ def one_too_few(x, size):
 @check_windows.wrong("a stride of its own")
 def assumes_stride_one(x, size):
     return x.as_strided((len(x) - size + 1, size), (1, 1))
+
+
+@check_windows.wrong("where the storage starts")
+def starts_at_zero(x, size):
+    (step,) = x.stride()
+    return x.as_strided((len(x) - size + 1, size), (step, step), 0)
 
 
 @check_windows.wrong("they are a copy")
@@ -356,9 +413,10 @@ def kahan_sum(numbers):
 
 @exercise(
     solution=kahan_sum,
-    reasoning="""`larger - total` is what was really added, for subtraction of neighbours is
-exact; less `number`, it is the rounding error of this addition, with its sign. Subtracted from
-the next number, it is made good. The error of the whole sum no longer grows with its length.""",
+    reasoning="""`larger - total` is what was really added; less `number`, it is the rounding
+error of this addition, with its sign. Both subtractions are exact as long as the number is not
+larger than the sum. Subtracted from the next number, the error is made good, and that of the whole
+sum no longer grows with its length.""",
     shown="One float32 more of memory, and the error no longer grows with the number of terms.",
 )
 def check_kahan_sum(kahan_sum):
@@ -400,6 +458,13 @@ def check_kahan_sum(kahan_sum):
     expect_close(
         float(kahan_sum(large)), 1.0 + 2048 * 2.0**-25, "the sum of 1 and 2048 times 2**-25"
     )
+    with np.errstate(all="ignore"):
+        beyond = float(kahan_sum(np.array([3e38, 3e38, -3e38], np.float32)))
+    expect(
+        not np.isfinite(beyond),
+        f"Your sum of 3e38, 3e38 and -3e38 is {beyond:.6g}, but in float32 the first two are "
+        "infinite already. So you sum in a wider type, and round at the end.",
+    )
 
 
 @check_kahan_sum.wrong("without a correction")
@@ -422,6 +487,11 @@ def in_pairs(numbers):
 @check_kahan_sum.wrong("is a float64")
 def in_float64(numbers):
     return np.sum(numbers, dtype=np.float64)
+
+
+@check_kahan_sum.wrong("a wider type")
+def rounds_at_the_end(numbers):
+    return np.float32(np.sum(numbers, dtype=np.float64))
 
 
 @check_kahan_sum.wrong("wrong sign")
