@@ -9,32 +9,36 @@ import numpy as np
 
 @exercise(
     name="zero_start",
-    solution=1,
+    solution=2,
     reasoning=(
-        "$\\Delta^{(2)} = P - Y$ is the gradient by $b^{(2)}$, and is not zero. The gradient by "
-        "$W^{(2)}$ has the factor $H = 0$; both of the first layer have the factor $W^{(2)} = 0$."
+        "$\\Delta^{(2)} = P - Y$ is the gradient by $b^{(2)}$, and is not zero. That by $W^{(2)}$ "
+        "has the factor $H = \\sigma(0) = \\frac12$, which is not zero either; both of the first "
+        "layer have the factor $W^{(2)} = 0$."
     ),
-    shown="From zero only the last bias moves: symmetry must be broken by the first weights.",
+    shown=(
+        "From zero the last layer moves first, and moves alike for all units: symmetry must be "
+        "broken by the first weights."
+    ),
 )
 def check_zero_start(answer):
     if close(answer, 4):
         raise Hint("The loss is not 0, but each gradient has more factors: which of them are 0?")
     if close(answer, 0):
         raise Hint("All weights are 0, but $P - Y$ is not. Which gradient is $P - Y$ itself?")
-    if close(answer, 2):
+    if close(answer, 1):
         raise Hint(
-            "Not both of the second layer: what does the gradient by $W^{(2)}$ multiply "
-            "$\\Delta^{(2)}$ by, and how large are the hidden units?"
+            "So it is with tanh and ReLU. What does the gradient by $W^{(2)}$ multiply "
+            "$\\Delta^{(2)}$ by, and how large is a sigmoid at 0?"
         )
     expect(
-        close(answer, 1),
+        close(answer, 2),
         "Write the four gradients of the delta rule, and strike out each that has a factor 0.",
     )
 
 
 check_zero_start.wrong("more factors", 4)
 check_zero_start.wrong("$P - Y$ itself", 0)
-check_zero_start.wrong("Not both of the second layer", 2)
+check_zero_start.wrong("how large is a sigmoid at 0", 1)
 check_zero_start.wrong("strike out", 3)
 
 # -- by hand -----------------------------------------------------------------------------------
@@ -64,6 +68,9 @@ def check_normalize_backward(normalize_backward):
         raise Hint("The direction is right; the factor 1 / |x| is missing.")
     if close(got, 2 * G / length - right):
         raise Hint("The second term is to be taken away: the quotient rule has a minus.")
+    all_rows = X / np.sqrt(np.sum(X**2))
+    if close(got, (G - all_rows * np.sum(all_rows * G)) / np.sqrt(np.sum(X**2))):
+        raise Hint("You take one length for the whole batch. Each row has its own.")
     Y = X / length
     if close(got, (G - Y * np.sum(Y * G)) / length):
         raise Hint("You add up over the whole batch. Each row has its own inner product.")
@@ -94,6 +101,13 @@ def sums_over_the_batch(X, G):
     length = np.linalg.norm(X, axis=1, keepdims=True)
     Y = X / length
     return (G - Y * (Y * G).sum()) / length
+
+
+@check_normalize_backward.wrong("Each row has its own.")
+def takes_one_length_for_all(X, G):
+    length = np.linalg.norm(X)
+    Y = X / length
+    return (G - Y * np.sum(Y * G)) / length
 
 
 @check_normalize_backward.wrong("take y, not x")
