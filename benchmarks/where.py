@@ -30,23 +30,23 @@ KINDS = (*WORK, "forward", "backward", "update")
 class Lines:
     """For sys.settrace: `seconds` of each (file, line, whether backward was running)."""
 
-    def __init__(self):
-        self.seconds, self.depth = Counter(), 0
-        self.at, self.since = ("", 0, False), time.perf_counter()
+    def __init__(self, clock: Callable[[], float]):
+        self.clock, self.seconds, self.depth = clock, Counter(), 0
+        self.at, self.since = ("", 0, False), clock()
 
     def __call__(self, frame, event, arg):
-        now = time.perf_counter()
+        now = self.clock()
         self.seconds[self.at] += now - self.since
         ours = frame.f_code.co_filename.startswith(PACKAGE)
         if event == "call" and not ours:  # NumPy's or the workload's: part of the line that called
-            self.since = time.perf_counter()
+            self.since = self.clock()
             return None
         if frame.f_code is run_backward.__code__:
             self.depth += (event == "call") - (event == "return")
         if event == "return":
             frame = frame.f_back
         self.at = frame.f_code.co_filename, frame.f_lineno, self.depth > 0
-        self.since = time.perf_counter()
+        self.since = self.clock()
         return self
 
 
@@ -63,9 +63,9 @@ def kind(file: str, number: int, backward: bool) -> str:
     return "backward" if backward else "forward"
 
 
-def traced(work: Callable[[], None]) -> Counter:
+def traced(work: Callable[[], None], clock: Callable[[], float] = time.perf_counter) -> Counter:
     """The seconds of each kind in one run under tracing."""
-    lines = Lines()
+    lines = Lines(clock)
     sys.settrace(lines)
     try:
         work()
@@ -87,7 +87,12 @@ def shares(work: Callable[[], None], repetitions: int = 3) -> dict[str, int]:
         runs.append(traced(work))
         if whole[-1] > LONG:
             break
-    return divided({name: min(run[name] for run in runs) for name in KINDS}, min(whole))
+    return divided(least(runs), min(whole))
+
+
+def least(runs: list[Counter]) -> dict[str, float]:
+    """The seconds of each kind in the run where it took least: what disturbs comes on top."""
+    return {name: min(run[name] for run in runs) for name in KINDS}
 
 
 def divided(seconds: dict[str, float], whole: float) -> dict[str, int]:

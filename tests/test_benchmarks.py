@@ -1,6 +1,7 @@
 """The benchmarks: both frameworks do the same work, and one tiny run of the comparison."""
 
 import functools
+import time
 
 import pytest
 
@@ -57,7 +58,9 @@ def test_memory_is_that_of_the_work():
 def test_most_of_the_time_goes_where_the_work_is(model, size, kind):
     with mini.no_grad():
         work = functools.partial(model, mini.randn(*size))
-        seconds = where.traced(work)
+        # The processor's time, not the clock's, of which other programs take a share; and the least
+        # of three, for now and then Python clears up.
+        seconds = where.least([where.traced(work, time.thread_time) for _ in range(3)])
     assert max(seconds, key=seconds.get) == kind
 
 
