@@ -56,7 +56,7 @@ def mixed_bigram(counts, weight):
     shown="A letter that never followed gets what it deserves by its frequency elsewhere.",
 )
 def check_mixed_bigram(mixed_bigram):
-    counts = np.array([[2, 2, 0], [1, 0, 3], [0, 0, 0]])
+    counts = np.array([[2.0, 2.0, 0.0], [1.0, 0.0, 3.0], [0.0, 0.0, 0.0]])
     unigram = np.array([3, 2, 3]) / 8
     got = mixed_bigram(counts.copy(), 0.2)
     right = np.stack([[0.475, 0.45, 0.075], [0.275, 0.05, 0.675], unigram])
@@ -71,6 +71,14 @@ def check_mixed_bigram(mixed_bigram):
     if close(np.asarray(got)[2], 0.2 * unigram):
         raise Hint("The last row has no counts; it must add up to 1, too, and be the unigram.")
     expect_close(got, right, "mixed_bigram(counts, 0.2)")
+    counts = np.array([[1.0, 0.0], [2.0, 6.0]])  # rows of unequal sums
+    got = mixed_bigram(counts.copy(), 0.5)
+    if close(got, [[0.8125, 0.1875], [0.4375, 0.5625]]):
+        raise Hint(
+            "That is the mean of the rows' shares. In the unigram each *count* weighs the same: "
+            "add up the columns, then divide by the sum of all."
+        )
+    expect_close(got, [[2 / 3, 1 / 3], [7 / 24, 17 / 24]], "mixed_bigram([[1, 0], [2, 6]], 0.5)")
 
 
 @check_mixed_bigram.wrong("mixes with 1/K")
@@ -95,6 +103,14 @@ def divides_by_zero(counts, weight):
 def forgets_the_empty_row(counts, weight):
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return (1 - weight) * shares + weight * counts.sum(axis=0) / counts.sum()
+
+
+@check_mixed_bigram.wrong("the mean of the rows' shares")
+def averages_the_rows(counts, weight):
+    rows = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(rows, 1)
+    unigram = shares[rows[:, 0] > 0].mean(axis=0)
+    return np.where(rows > 0, (1 - weight) * shares + weight * unigram, unigram)
 
 
 # ------------------------------------------------------------------------------------ fill_the_gap
@@ -125,7 +141,12 @@ def check_fill_the_gap(fill_the_gap):
         table = {"mary": 0.4, "many": 0.1, "mazy": 0.05}
         return np.array([-math.log(table.get(name, 0.001)) for name in names])
 
-    letter, probability = fill_the_gap(price, "ma?y")
+    got = fill_the_gap(price, "ma?y")
+    expect(
+        isinstance(got, (tuple, list)) and len(got) == 2 and isinstance(got[0], str),
+        "Two things are wanted, in this order: the letter itself, a string, and its probability.",
+    )
+    letter, probability = got
     total = 0.4 + 0.1 + 0.05 + 23 * 0.001
     expect(seen, "`price` was not called: it is what knows which name is how probable.")
     if any("?" in name for name in seen[-1]):
@@ -141,6 +162,12 @@ def check_fill_the_gap(fill_the_gap):
         raise Hint("0.4 is p of the name. Among the 26 that are possible here its share is larger.")
     expect(letter == "r", f"The best letter for ma?y is r in this model, got {letter!r}.")
     expect_close(probability, 0.4 / total, "the probability")
+
+
+@check_fill_the_gap.wrong("the letter itself, a string")
+def gives_the_letters_number(price, text):
+    letter, p = fill_the_gap(price, text)
+    return ord(letter) - ord("a"), p
 
 
 @check_fill_the_gap.wrong("dearest letter")
@@ -199,6 +226,16 @@ def check_nucleus(nucleus):
     expect_close(got, [0, 0.625, 0, 0.375], "nucleus(p, 0.7)")
     expect_close(nucleus(p.copy(), 1.0), p, "nucleus(p, 1.0)")
     expect_close(nucleus(p.copy(), 0.01), [0, 1, 0, 0], "nucleus(p, 0.01)", "One always stays.")
+    flat = np.array([0.125, 0.125, 0.5, 0.125, 0.125])
+    kept = np.asarray(nucleus(flat.copy(), 0.6)) > 0
+    expect(
+        kept[2] and kept.sum() == 2,
+        f"Of `{flat.tolist()}` the fewest that hold 0.6 are 2; kept: {kept.sum()}. Take one after "
+        "another until `mass` is reached: a bound on the single p keeps too many or too few.",
+    )
+    got = nucleus(np.array([0.25, 0.5, 0.25]), 0.5)
+    hint = "One symbol holds 0.5, all that is wanted: the fewest, so no other."
+    expect_close(got, [0, 1, 0], "nucleus([0.25, 0.5, 0.25], 0.5)", hint)
 
 
 @check_nucleus.wrong("belongs to the nucleus")
@@ -224,6 +261,21 @@ def leaves_it_sorted(p, mass):
     ordered = np.sort(p)[::-1]
     before = np.cumsum(ordered) - ordered
     kept = np.where(before < mass, ordered, 0)
+    return kept / kept.sum()
+
+
+@check_nucleus.wrong("a bound on the single p")
+def strikes_out_by_a_bound(p, mass):
+    kept = np.where(p >= (1 - mass) * p.max(), p, 0)
+    return kept / kept.sum()
+
+
+@check_nucleus.wrong("the fewest, so no other")
+def takes_one_more_at_the_edge(p, mass):
+    order = np.argsort(-p)
+    before = np.cumsum(p[order]) - p[order]
+    kept = np.zeros_like(p)
+    kept[order[before <= mass]] = p[order[before <= mass]]
     return kept / kept.sum()
 
 
@@ -265,6 +317,15 @@ def check_distance(distance):
     got = distance("jean", "ann")
     expect_close(got, 3, 'distance("jean", "ann")', "Left out, replaced, put in: each costs 1.")
     expect_close(distance("", "eve"), 3, 'distance("", "eve")', "Three letters are put in.")
+    got = distance("james", "jmaes")
+    if close(got, 1):
+        raise Hint(
+            'From "james" to "jmaes" two letters are replaced, or one is left out and put in '
+            "elsewhere. To exchange two neighbours is no step of its own here."
+        )
+    expect_close(got, 2, 'distance("james", "jmaes")')
+    hint = "Who goes from left to right and decides at once is misled: try all three last steps."
+    expect_close(distance("maxxo", "xxoab"), 4, 'distance("maxxo", "xxoab")', hint)
 
 
 @check_distance.wrong("place by place")
@@ -291,7 +352,28 @@ def forgets_the_first_row(a, b):
     return distance(a, b)
 
 
-# ------------------------------------------------------------------------------------------- sexes
+@check_distance.wrong("no step of its own")
+def exchanges_neighbours(a, b):
+    for i in range(len(a) - 1):
+        if a[:i] + a[i + 1] + a[i] + a[i + 2 :] == b != a:
+            return 1
+    return distance(a, b)
+
+
+@check_distance.wrong("decides at once")
+def decides_at_once(a, b):
+    steps = 0
+    while a and b:
+        if a[0] == b[0]:
+            a, b = a[1:], b[1:]
+        else:
+            steps += 1
+            longer, shorter = len(a) >= len(b), len(b) >= len(a)
+            a, b = a[longer:], b[shorter:]
+    return steps + len(a) + len(b)
+
+
+# ----------------------------------------------------------------------------------------- belongs
 
 
 def belongs(cost_f, cost_m, share_f=0.5):
@@ -302,8 +384,8 @@ def belongs(cost_f, cost_m, share_f=0.5):
     small p can turn into 0 / 0.
     """
     z = cost_m - cost_f + np.log(share_f) - np.log(1 - share_f)
-    surer = 1 / (1 + np.exp(-np.abs(z)))  # of the likelier of the two
-    return np.where(z > 0, surer, 1 - surer)
+    less = np.exp(-np.abs(z))  # the less likely of the two, where the other is 1
+    return np.where(z > 0, 1, less) / (1 + less)
 
 
 @exercise(
@@ -327,6 +409,9 @@ def check_belongs(belongs):
     if close(got, [0.5]):
         raise Hint("`share_f` has been forgotten: with equal costs what remains is the share.")
     expect_close(got, [0.8], "belongs([10], [10], 0.8)")
+    got = belongs(np.array([10.0, 12.0]), np.array([12.0, 10.0]), 0.8)
+    hint = "By Bayes' rule the share multiplies p of the name *before* the two are made a share."
+    expect_close(got, [0.9672734, 0.3512144], "belongs([10, 12], [12, 10], 0.8)", hint)
 
 
 @check_belongs.wrong("The sign")
@@ -344,3 +429,8 @@ def underflows(cost_f, cost_m, share_f=0.5):
 @check_belongs.wrong("has been forgotten")
 def forgets_the_prior(cost_f, cost_m, share_f=0.5):
     return 1 / (1 + np.exp(cost_f - cost_m))
+
+
+@check_belongs.wrong("*before* the two are made a share")
+def scales_at_the_end(cost_f, cost_m, share_f=0.5):
+    return belongs(cost_f, cost_m) * share_f / 0.5
