@@ -49,8 +49,8 @@ def test_memory_is_that_of_the_work():
 @pytest.mark.parametrize(
     ("model", "size", "kind"),
     [
-        (mini.nn.Linear(500, 500), (500, 500), "products"),
-        (mini.nn.MaxPool2d(1), (4, 8, 200, 200), "copies"),
+        (mini.nn.Linear(800, 800), (800, 800), "products"),
+        (mini.nn.MaxPool2d(1), (4, 8, 600, 600), "copies"),
         (mini.nn.GELU(), (1000, 1000), "arrays"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
