@@ -17,6 +17,7 @@ from pathlib import Path
 import dlcourse.exercises
 from dlcourse.exercises import _core
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -445,6 +446,20 @@ def test_tensors_of_both_frameworks_are_numbers():
     assert not dlcourse.exercises.close([1.0, 2.1], wanted)
     with pytest.raises(dlcourse.exercises.Hint, match=r"`g` is \[1., 2.\]; \[1., 3.\] is right"):
         dlcourse.exercises.expect_close(wanted, torch.tensor([1.0, 3.0]), "g")
+
+
+def test_of_many_numbers_the_first_wrong_one_is_told():
+    wanted = dlcourse.exercises.expect_close
+    image = np.arange(24.0).reshape(2, 3, 4)
+    with pytest.raises(dlcourse.exercises.Hint) as told:
+        wanted(image + (image > 20), image, "it")
+    assert str(told.value) == "`it` has 3 of 24 numbers wrong. At [1, 2, 1] it is 22; 21 is right."
+    with pytest.raises(dlcourse.exercises.Hint, match="has one number wrong. At .* it is 24; 23"):
+        wanted(image + (image > 22), image, "it")
+    with pytest.raises(dlcourse.exercises.Hint, match=r"At \[1\] it is 2\.0000001; 2\.0 is right"):
+        wanted([1.0, 2.0000001], [1.0, 2.0], "it", rtol=1e-9)  # four digits look the same
+    with pytest.raises(dlcourse.exercises.Hint, match=r"`it` is 2\.0000001; 2\.0 is right"):
+        wanted(2.0000001, 2.0, "it", rtol=1e-9)
 
 
 def page_of(tmp_path, *cells_of_page):

@@ -339,7 +339,7 @@ def expect_close(
         came, right = tuple(values.shape), tuple(target.shape)
         raise Hint(f"`{what}` has shape {came}; {right} is wanted.{more}")
     if not close(values, target, rtol, atol):
-        raise Hint(f"`{what}` is {_short(values)}; {_short(target)} is right.{more}")
+        raise Hint(f"{_difference(what, values, target, rtol, atol)}{more}")
 
 
 def _array(value: object) -> np.ndarray | None:
@@ -353,6 +353,22 @@ def _array(value: object) -> np.ndarray | None:
         return array.astype(np.float64) if array.dtype.kind in "biuf" else None
     except Exception:  # whatever a reader's object does when it is asked for numbers
         return None
+
+
+def _difference(what: str, values: np.ndarray, target: np.ndarray, rtol: float, atol: float) -> str:
+    """What came and what is right: a few numbers in full, of many the first one that is off."""
+    came, right = _short(values), _short(target)
+    if values.size <= 12 and came != right:
+        return f"`{what}` is {came}; {right} is right."
+    off = np.argwhere(~np.isclose(values, target, rtol=rtol, atol=atol, equal_nan=True))
+    first = tuple(off[0].tolist())
+    came, right = f"{values[first]:.6g}", f"{target[first]:.6g}"
+    if came == right:
+        came, right = f"{values[first]!s}", f"{target[first]!s}"
+    if not first:
+        return f"`{what}` is {came}; {right} is right."
+    count = f"{len(off)} of {values.size} numbers" if len(off) > 1 else "one number"
+    return f"`{what}` has {count} wrong. At {list(first)} it is {came}; {right} is right."
 
 
 def _short(array: np.ndarray) -> str:
