@@ -196,7 +196,13 @@ def check_consumers_first(consumers_first):
     a = _Node("a")
     b = _Node("b", a, a)
     c = _Node("c", b, a)
-    for root in (_Node("c * b", c, b), _Node("b * c", b, c)):
+    square, root_of_a = _Node("a * a", a, a), _Node("sqrt a", a)
+    for root, inside in (
+        (_Node("c * b", c, b), ("a", "b", "c")),
+        (_Node("b * c", b, c), ("a", "b", "c")),
+        (_Node("a * a + sqrt a", square, root_of_a), ("a", "a * a", "sqrt a")),
+        (_Node("sqrt a + a * a", root_of_a, square), ("a", "a * a", "sqrt a")),
+    ):
         try:
             order = list(consumers_first(root))
         except AttributeError as error:
@@ -210,7 +216,7 @@ def check_consumers_first(consumers_first):
             f"Return the nodes themselves; your list holds {order[0]!r}." if order else "",
         )
         names = [node.name for node in order]
-        if sorted(names) == sorted({"a", "b", "c", root.name}):
+        if sorted(names) == sorted({*inside, root.name}):
             expect(
                 names[0] == root.name,
                 f"Your order is {names}: inputs first. Backward starts at the result.",
@@ -220,8 +226,8 @@ def check_consumers_first(consumers_first):
             f"Your order is {names}: a node stands in it more than once. Visit each once.",
         )
         expect(
-            set(names) == {"a", "b", "c", root.name},
-            f"Your order is {names}, but the graph holds a, b, c and {root.name}.",
+            set(names) == {*inside, root.name},
+            f"Your order is {names}, but the graph holds {', '.join(inside)} and {root.name}.",
         )
         for node in order:
             for parent in node.parents:
@@ -299,6 +305,28 @@ def by_birth(root):
 @check_consumers_first.wrong("Return the nodes themselves")
 def names_of_nodes(root):
     return [node.name for node in consumers_first(root)]
+
+
+@check_consumers_first.wrong("`a` comes before its consumer `sqrt a`")
+def waits_for_nodes_and_counts_edges(root):
+    waiting = {}
+    for node in breadth_first(root):
+        for parent in set(node.parents):
+            waiting[parent] = waiting.get(parent, 0) + 1
+    order, ready = [], [root]
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for parent in node.parents:
+            waiting[parent] -= 1
+            if waiting[parent] == 0:
+                ready.append(parent)
+    return order
+
+
+@check_consumers_first.wrong("the graph holds a, b, c and c * b")
+def without_the_root(root):
+    return consumers_first(root)[1:]
 
 
 @check_consumers_first.wrong("Two looks at each edge suffice")
@@ -465,16 +493,19 @@ $\sum_j H_{jj}$, the trace (Hutchinson, 1990). One gradient graph serves all the
     shown="The trace of a matrix that was never written down, from products with sign vectors.",
 )
 def check_trace_estimate(trace_estimate):
-    calls = []
+    calls, sweeps = [], []
 
     def loss(w):
         calls.append(w)
+        w = w * 1.0
+        w.register_hook(sweeps.append)
         return (w[0] ** 2) * 3 + w[0] * w[1] * 5 + w[1] ** 4
 
     w = mini.tensor([1.0, 2.0], dtype=mini.float64, requires_grad=True)  # H = [[6, 5], [5, 48]]
     vs = mini.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=mini.float64)
     try:
         got = trace_estimate(loss, w, vs)
+        sweeps.clear()
         single = trace_estimate(loss, w, vs[:1])
     except RuntimeError as error:
         if "does not require grad" in str(error):
@@ -508,6 +539,11 @@ def check_trace_estimate(trace_estimate):
         raise Hint("You add up the entries of Hv; v^T H v weighs them by v once more.")
     expect_close(single, 64.0, "v^T H v for v = [1, 1] and H = [[6, 5], [5, 48]]")
     expect_close(got, 54.0, "the estimate from v = [1, 1] and v = [1, -1]")
+    expect(
+        len(sweeps) <= 2,
+        f"The number is right, but one v takes you {len(sweeps)} sweeps, a row of H each after the "
+        "first. Two suffice: one for g, and one for the gradient of the number g v, which is Hv.",
+    )
 
 
 @check_trace_estimate.wrong("ask for it with `create_graph=True`")
@@ -546,6 +582,13 @@ def forms_the_hessian(loss, w, vs):
     return sum(mini.autograd.grad(g[j], w, retain_graph=True)[0][j] for j in range(len(w)))
 
 
+@check_trace_estimate.wrong("a row of H each")
+def forms_the_hessian_first(loss, w, vs):
+    (g,) = mini.autograd.grad(loss(w), w, create_graph=True)
+    rows = [mini.autograd.grad(g[j], w, retain_graph=True)[0] for j in range(len(w))]
+    return ((vs @ mini.stack(rows)) * vs).sum(1).mean()
+
+
 @check_trace_estimate.wrong("Build it once")
 def builds_the_graph_for_each(loss, w, vs):
     total = 0.0
@@ -573,7 +616,8 @@ def checkpoint(f, x):
             again = x.detach().requires_grad_()
             with mini.enable_grad():
                 y = f(again)
-            return mini.autograd.grad(y, again, grad_output)[0]
+            y.backward(grad_output)  # reaches the weights inside f, too
+            return again.grad
 
     return Checkpoint.apply(x)
 
@@ -581,9 +625,10 @@ def checkpoint(f, x):
 @exercise(
     solution=checkpoint,
     reasoning=r"""Inside `forward` nothing is recorded, so all of `f`'s intermediate results are
-freed when it returns. `backward` runs `f` a second time, now with recording on, and differentiates
-that run at once. A chain of $n$ layers cut into $\sqrt n$ such pieces keeps $O(\sqrt n)$
-activations instead of $n$, for one more forward run. `torch.utils.checkpoint` is this idea.""",
+freed when it returns. `backward` runs `f` a second time, now with recording on, and goes back
+through that run at once, by `y.backward`, which reaches the weights inside `f` as well as the
+input. A chain of $n$ layers cut into $\sqrt n$ such pieces keeps $O(\sqrt n)$ activations instead
+of $n$, for one more forward run. `torch.utils.checkpoint` is this idea.""",
     shown="Memory traded for time: one node in the graph, and `f` runs twice.",
 )
 def check_checkpoint(checkpoint):
@@ -637,14 +682,29 @@ def check_checkpoint(checkpoint):
     )
     if close(got, unweighted):
         raise Hint(
-            "The gradient ignores `grad_output`: hand it to `grad` as the weighting of the output."
+            "The gradient ignores `grad_output`: hand it on as the weighting of the output of `f`."
         )
     if close(got, weights * unweighted):
         raise Hint(
-            "`grad_output` weighs the *outputs* of `f`: hand it to `grad`. Multiplied afterwards "
-            "it weighs the inputs, and that is the same only if `f` works entry by entry."
+            "`grad_output` weighs the *outputs* of `f`: hand it on there. Multiplied afterwards it "
+            "weighs the inputs, and that is the same only if `f` works entry by entry."
         )
     expect_close(got, truth, "the gradient by x")
+    scale = mini.tensor([0.5, 2.0], dtype=mini.float64, requires_grad=True)
+    w.grad = None
+
+    def layer(h):
+        return (h * scale).tanh() * scale.sum()
+
+    by_w, by_scale = mini.autograd.grad(layer(3 * w), (w, scale), weights)
+    checkpoint(layer, 3 * w).backward(weights)
+    expect(
+        scale.grad is not None,
+        "A weight that `f` uses got no gradient: `autograd.grad` gives the one by x alone. Go back "
+        "through the second run with `y.backward(grad_output)`, which reaches all leaves.",
+    )
+    expect_close(scale.grad, by_scale, "the gradient by a weight that `f` uses")
+    expect_close(w.grad, by_w, "the gradient by w, when x is 3 * w")
 
 
 @check_checkpoint.wrong("has no history")
@@ -726,6 +786,15 @@ def weighs_the_inputs(f, x, grad_output):
     with mini.enable_grad():
         total = f(again).sum()
     return grad_output * mini.autograd.grad(total, again)[0]
+
+
+@check_checkpoint.wrong("weight that `f` uses got no gradient")
+@_checkpoint_with
+def forgets_the_weights_inside(f, x, grad_output):
+    again = x.detach().requires_grad_()
+    with mini.enable_grad():
+        y = f(again)
+    return mini.autograd.grad(y, again, grad_output)[0]
 
 
 @check_checkpoint.wrong("ignores `grad_output`")
