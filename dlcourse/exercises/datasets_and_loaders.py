@@ -157,10 +157,12 @@ def check_budget_batches(budget_batches):
             f"The budget is kept, but in {len(got)} batches; five are enough: sort by length, and "
             "close a batch only when the next example would not fit."
         )
-    alone = budget_batches(np.array([5, 30, 6]), 12)
-    found = sorted(i for batch in alone for i in batch)
-    expect(found == [0, 1, 2], "An example longer than the budget must still come, alone.")
-    if not all(budget_batches(np.array([30, 40]), 12)):
+    alone = [[int(i) for i in batch] for batch in budget_batches(np.array([5, 40, 6, 30]), 12)]
+    found = sorted(itertools.chain(*alone))
+    expect(found == [0, 1, 2, 3], "An example longer than the budget must still come, alone.")
+    if alone != [[0, 2], [3], [1]]:
+        raise Hint("An example longer than the budget comes, but in company: it goes alone.")
+    if any(len(batch) == 0 for batch in budget_batches(np.array([30, 40]), 12)):
         raise Hint("If the very first example is beyond the budget, you close an *empty* batch.")
 
 
@@ -193,6 +195,14 @@ def closes_an_empty_one(lengths, budget):
 @check_budget_batches.wrong("sort by length")
 def one_by_one(lengths, budget):
     return [[i] for i in range(len(lengths))]
+
+
+@check_budget_batches.wrong("in company")
+def puts_the_long_together(lengths, budget):
+    long = np.flatnonzero(lengths > budget).tolist()
+    fits = np.flatnonzero(lengths <= budget)
+    rest = [[int(fits[i]) for i in batch] for batch in budget_batches(lengths[fits], budget)]
+    return [*rest, long] if long else rest
 
 
 @check_budget_batches.wrong("must still come")
@@ -237,7 +247,7 @@ def check_split_by_group(split_by_group):
     if len(set(tests)) == 1:
         raise Hint("Every generator gives the same split: which groups are drawn is to be chance.")
     counts = [len(test) for test in tests]
-    if min(counts) > 174 / 2:
+    if min(counts) > 174 / 2 and all(43.5 <= 174 - count < 83.5 for count in counts):
         raise Hint(
             "The second part holds most of the examples: return `(train, test)` in this order."
         )
@@ -247,6 +257,17 @@ def check_split_by_group(split_by_group):
             f"{max(counts)}. The share is of the *examples*, and groups differ in size: take "
             "groups until they hold enough."
         )
+    if not any(np.isin(groups[list(test)], [0, 1, 2]).any() for test in tests):
+        raise Hint(
+            "Large groups never come into the test part: draw each next group at random, whatever "
+            "its size."
+        )
+    even = len(split_by_group(np.repeat(np.arange(8), 3), 0.25, np.random.default_rng(0))[1])
+    expect(
+        even == 6,
+        "Of 24 examples in groups of three a quarter is 6, which two groups hold exactly; your "
+        f"test part has {even}. Stop as soon as there is enough.",
+    )
 
 
 @check_split_by_group.wrong("split groups, not rows")
@@ -271,6 +292,31 @@ def takes_the_first(groups, share, rng):
 def counts_groups(groups, share, rng):
     names = rng.permutation(np.unique(groups))
     in_test = np.isin(groups, names[: math.ceil(share * len(names))])
+    return np.flatnonzero(~in_test), np.flatnonzero(in_test)
+
+
+@check_split_by_group.wrong("groups until they hold enough")
+def takes_the_groups_of_drawn_rows(groups, share, rng):
+    drawn = rng.permutation(len(groups))[: math.ceil(share * len(groups))]
+    in_test = np.isin(groups, groups[drawn])
+    return np.flatnonzero(~in_test), np.flatnonzero(in_test)
+
+
+@check_split_by_group.wrong("Large groups never come")
+def takes_small_groups_first(groups, share, rng):
+    names, sizes = np.unique(groups, return_counts=True)
+    names = names[np.argsort(sizes + rng.random(len(names)))]
+    enough = int(np.searchsorted(np.sort(sizes).cumsum(), share * len(groups))) + 1
+    in_test = np.isin(groups, names[:enough])
+    return np.flatnonzero(~in_test), np.flatnonzero(in_test)
+
+
+@check_split_by_group.wrong("Stop as soon as there is enough")
+def takes_one_group_too_many(groups, share, rng):
+    names = rng.permutation(np.unique(groups))
+    in_test = np.zeros(len(groups), bool)
+    while in_test.sum() <= share * len(groups):
+        in_test, names = in_test | (groups == names[0]), names[1:]
     return np.flatnonzero(~in_test), np.flatnonzero(in_test)
 
 
@@ -314,7 +360,7 @@ def check_shuffle_buffer(shuffle_buffer):
         raise Hint(f"{200 - len(out)} items never came: what is in the buffer at the end?")
     if len(set(out)) < 200:
         raise Hint("Some items come twice: put the new one in the old one's place.")
-    if most > 21:
+    if most > 20:
         raise Hint(f"There were {most} items in memory at once; the buffer has 20 places.")
     expect(out != sorted(out), "The items come in the order of the stream.")
     if out[:100] == sorted(out[:100]):
@@ -334,6 +380,26 @@ def check_shuffle_buffer(shuffle_buffer):
     if short == sorted(short) or all(part[-5:] == sorted(part[-5:]) for part in last):
         raise Hint("What is left at the end comes in order: shuffle the rest of the buffer, too.")
     expect(sorted(short) == list(range(12)), "A stream shorter than the buffer lost items.")
+    if all(part == last[0] for part in last):
+        raise Hint("Every generator gives the same order: draw from `rng`.")
+    long = list(shuffle_buffer(iter(range(400)), 20, np.random.default_rng(0)))
+    if stuck := sorted(i for i in long[-20:] if i < 20):
+        raise Hint(
+            f"Of 400 items the number {stuck[0]} of the first twenty waits to the end: each place "
+            "of the buffer must have its turn."
+        )
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    if sorted(shuffle_buffer(letters, 5, np.random.default_rng(0))) != list(letters):
+        raise Hint(
+            "A string of 26 letters does not come out letter by letter, once each. A string or a "
+            "list starts anew with each loop: call `iter(stream)` once, and read on from that."
+        )
+    pairs = [(i, str(i)) for i in range(9)]
+    if sorted(map(repr, shuffle_buffer(pairs, 4, np.random.default_rng(0)))) != [*map(repr, pairs)]:
+        raise Hint(
+            "Nine pairs go in, and what comes out are not those pairs. NumPy makes an array of the "
+            "items: permute their *places*, and give out the items themselves."
+        )
 
 
 @check_shuffle_buffer.wrong("what is in the buffer at the end")
@@ -386,6 +452,52 @@ def draws_with_replacement(stream, size, rng):
     yield from buffer
 
 
+@check_shuffle_buffer.wrong("the buffer has 20 places")
+def keeps_one_too_many(stream, size, rng):
+    yield from shuffle_buffer(stream, size + 1, rng)
+
+
+@check_shuffle_buffer.wrong("draw from `rng`")
+def brings_its_own_dice(stream, size, rng):
+    return shuffle_buffer(stream, size, np.random.default_rng(0))
+
+
+@check_shuffle_buffer.wrong("each place")
+def never_gives_the_last_place(stream, size, rng):
+    buffer = []
+    for item in stream:
+        if len(buffer) < size:
+            buffer.append(item)
+            continue
+        place = rng.integers(size - 1)
+        yield buffer[place]
+        buffer[place] = item
+    yield from (buffer[i] for i in rng.permutation(len(buffer)))
+
+
+@check_shuffle_buffer.wrong("call `iter(stream)` once")
+def starts_the_stream_anew(stream, size, rng):
+    buffer = list(itertools.islice(stream, size))
+    for item in stream:
+        place = rng.integers(size)
+        yield buffer[place]
+        buffer[place] = item
+    yield from (buffer[i] for i in rng.permutation(len(buffer)))
+
+
+@check_shuffle_buffer.wrong("permute their *places*")
+def makes_an_array_of_the_rest(stream, size, rng):
+    buffer = []
+    for item in stream:
+        if len(buffer) < size:
+            buffer.append(item)
+            continue
+        place = rng.integers(size)
+        yield buffer[place]
+        buffer[place] = item
+    yield from rng.permutation(buffer).tolist()
+
+
 # -- read a paper ------------------------------------------------------------------------------
 
 
@@ -411,9 +523,11 @@ def check_thresholdout(thresholdout):
         "differ": (0.95, 0.80, 0.04, 0.0, 0.005),
         "below": (0.70, 0.80, 0.04, 0.0, 0.005),
         "border": (0.86, 0.80, 0.04, 0.03, 0.005),
+        "inside": (0.83, 0.80, 0.04, -0.03, 0.005),
+        "loud": (0.86, 0.80, 0.04, 0.0, 0.03),
     }
     got = {name: thresholdout(*numbers) for name, numbers in cases.items()}
-    pairs = all(isinstance(answer, tuple) and len(answer) == 2 for answer in got.values())
+    pairs = all(isinstance(answer, tuple | list) and len(answer) == 2 for answer in got.values())
     expect(pairs, "Return two things: the answer, and whether the holdout was used.")
     values = {name: float(answer[0]) for name, answer in got.items()}
     if close(values["agree"], 0.79) or close(values["agree"], 0.795):
@@ -427,11 +541,16 @@ def check_thresholdout(thresholdout):
         raise Hint("They differ if the training score is too low, too: compare absolute values.")
     if close(values["border"], 0.805):
         raise Hint("The border is noisy as well: compare with `threshold + eta`.")
-    for name, value in (("agree", 0.8), ("differ", 0.805), ("below", 0.805), ("border", 0.86)):
+    if close(values["inside"], 0.83):
+        raise Hint("A negative `eta` lowers the border: add it as it is.")
+    if close(values["loud"], 0.86):
+        raise Hint("`xi` hides what is given out; whether the sets agree is decided without it.")
+    right = {"agree": 0.8, "differ": 0.805, "below": 0.805, "border": 0.86}
+    for name, value in (right | {"inside": 0.805, "loud": 0.83}).items():
         expect_close(values[name], value, f"thresholdout{cases[name]}")
     used = [bool(got[name][1]) for name in cases]
     expect(
-        used == [False, True, True, False],
+        used == [False, True, True, False, True, True],
         "The second value tells whether the *holdout* was used: only then the budget shrinks.",
     )
 
@@ -455,6 +574,18 @@ def one_sided(train, holdout, threshold, eta, xi):
 @check_thresholdout.wrong("The border is noisy")
 def sharp_border(train, holdout, threshold, eta, xi):
     return (holdout + xi, True) if abs(train - holdout) > threshold else (train, False)
+
+
+@check_thresholdout.wrong("A negative `eta`")
+def only_raises_the_border(train, holdout, threshold, eta, xi):
+    differ = abs(train - holdout) > threshold + abs(eta)
+    return (holdout + xi, True) if differ else (train, False)
+
+
+@check_thresholdout.wrong("is decided without it")
+def compares_with_the_noisy_score(train, holdout, threshold, eta, xi):
+    noisy = holdout + xi
+    return (noisy, True) if abs(train - noisy) > threshold + eta else (train, False)
 
 
 @check_thresholdout.wrong("only then the budget shrinks")
