@@ -153,6 +153,21 @@ def check_out_of_fold(out_of_fold):
         close(got[4:], [7.0, 7.0]),
         f"Category b should get the mean outside its fold, 7; yours gets {got[4:].tolist()}.",
     )
+    categories, y = np.array(["a"] * 6), np.array([1, 0, 0, 1, 1, 0])
+    folds = np.array([0, 0, 1, 2, 2, 2])
+    got = np.asarray(out_of_fold(categories, y, folds), float)
+    if close(got, [1 / 3, 1 / 3, 7 / 12, 0.25, 0.25, 0.25]):
+        raise Hint(
+            "You take the mean of the folds' means, so a fold of one row counts as much as a fold "
+            "of three. Take the mean over the *rows* of the other folds."
+        )
+    if close(got, np.round(got)):
+        raise Hint(
+            "With labels 0 and 1 that are whole numbers, your means are whole numbers, too: make "
+            "the result an array of floats, not one of the type of `y`."
+        )
+    wanted = [0.5, 0.5, 0.6, 1 / 3, 1 / 3, 1 / 3]
+    expect_close(got, wanted, "the code of one category in folds of two, one and three rows")
 
 
 @check_out_of_fold.wrong("in *all* folds")
@@ -178,6 +193,21 @@ def forgets_the_unseen(categories, y, folds):
     same = (categories[:, None] == categories) & (folds[:, None] != folds)
     with np.errstate(invalid="ignore"):
         return same @ y / same.sum(1)
+
+
+@check_out_of_fold.wrong("mean of the folds' means")
+def averages_the_folds(categories, y, folds):
+    encoded = np.empty(len(y))
+    for i, (c, f) in enumerate(zip(categories, folds, strict=True)):
+        inside = [(categories == c) & (folds == g) for g in np.unique(folds) if g != f]
+        means = [y[rows].mean() for rows in inside if rows.any()]
+        encoded[i] = np.mean(means) if means else y[folds != f].mean()
+    return encoded
+
+
+@check_out_of_fold.wrong("make the result an array of floats")
+def keeps_the_type_of_the_labels(categories, y, folds):
+    return out_of_fold(categories, y, folds).astype(y.dtype)
 
 
 @check_out_of_fold.wrong("mean of *all* labels")
@@ -360,7 +390,9 @@ def unweighted(q, w):
 @exercise(
     solution=unweighted,
     reasoning=r"""In odds the weighting is a factor: $\frac{q}{1-q} = w\,\frac{p}{1-p}$. Divide by
-$w$ and go back from odds to a probability: $p = \frac{q}{q + w (1 - q)}$.""",
+$w$ and go back from odds to a probability: $p = \frac{q}{q + w (1 - q)}$. The theorem has
+base rates in place of a weight, $b$ in training and $b'$ in use; its formula is this one, with the
+quotient of their odds, $w = \frac{b}{1 - b} \big/ \frac{b'}{1 - b'}$.""",
     shown="A model trained on weighted classes, and probabilities that may be believed.",
 )
 def check_unweighted(unweighted):
