@@ -1,5 +1,12 @@
 """Exercises of the chapter training_loop. The form: dlcourse/exercises/__init__.py."""
 
+import contextlib
+import itertools
+import pickle
+import random
+import sys
+
+from dlcourse import mini
 from dlcourse.exercises import Hint, close, exercise, expect, expect_close
 
 import numpy as np
@@ -129,6 +136,12 @@ def check_clip_all(clip_all):
     if np.isnan(zero).any():
         raise Hint("A gradient of zeros became NaN: 0 / 0. Divide only when the norm is too large.")
     expect_close(zero, np.zeros(2), "a gradient of zeros")
+    grads = [np.array([[2.0, 0.0], [0.0, 2.0]]), np.array([1.0])]  # of length 3 together
+    given = [g.copy() for g in grads]
+    got = clip_all(given, 1.5)
+    expect_close(got[0], [[1.0, 0.0], [0.0, 1.0]], "a matrix of length sqrt(8), halved")
+    if not all(np.array_equal(a, b) for a, b in zip(given, grads, strict=True)):
+        raise Hint("The gradients that went in are changed. Return *new* arrays: `g * factor`.")
 
 
 @check_clip_all.wrong("clipped alone")
@@ -160,6 +173,20 @@ def forgets_the_root(grads, max_norm):
     return [g * min(1, max_norm / norm) for g in grads]
 
 
+@check_clip_all.wrong("a matrix of length sqrt(8)")
+def takes_the_spectral_norm(grads, max_norm):
+    norm = np.sqrt(sum(np.linalg.norm(np.atleast_2d(g), 2) ** 2 for g in grads))
+    return [g * min(1, max_norm / max(norm, 1e-12)) for g in grads]
+
+
+@check_clip_all.wrong("Return *new* arrays")
+def clips_in_place(grads, max_norm):
+    norm = np.sqrt(sum((g**2).sum() for g in grads))
+    for g in grads:
+        g *= min(1, max_norm / max(norm, 1e-12))
+    return grads
+
+
 # -- build new ---------------------------------------------------------------------------------
 
 
@@ -173,36 +200,88 @@ def order(n, seed, epoch, position):
     reasoning="A generator seeded with the pair (seed, epoch) has no state that could be lost.",
     shown="Three whole numbers are the whole state, so there is nothing to forget in a checkpoint.",
 )
-def check_order(order):
-    whole = np.asarray(order(50, 3, 0, 0))
+def check_order(answer):
+    def order(*numbers):
+        return [int(i) for i in answer(*numbers)]
+
+    with global_chance() as touched:
+        whole = order(50, 3, 0, 0)
     expect(
-        sorted(whole.tolist()) == list(range(50)),
+        sorted(whole) == list(range(50)),
         "order(50, 3, 0, 0) must hold each index of range(50) once.",
     )
     expect(
-        np.array_equal(order(50, 3, 0, 0), whole),
+        order(50, 3, 0, 0) == whole,
         "The same numbers gave another order: seed a generator inside the function.",
     )
     expect(
-        not np.array_equal(whole, np.arange(50)),
+        whole != list(range(50)),
         "The indices came in their own order: shuffle them.",
     )
-    rest = np.asarray(order(50, 3, 0, 20))
+    if touched:
+        raise Hint(
+            f"You have seeded the global generator of {touched[0]}, so dropout and augmentation "
+            "begin anew with each call. Make a generator of your own."
+        )
+    rest = order(50, 3, 0, 20)
     expect(len(rest) == 30, f"After 20 of 50 there are 30 to come, but {len(rest)} came.")
     expect(
-        np.array_equal(rest, whole[20:]),
+        rest == whole[20:],
         "What is still to come must be the tail of the epoch's one order: draw it, then cut it.",
     )
-    second = np.asarray(order(50, 3, 1, 0))
+    second = order(50, 3, 1, 0)
     expect(
-        not np.array_equal(second, whole),
+        second != whole,
         "Epochs 0 and 1 have the same order: let the epoch into the seed.",
     )
-    expect(
-        not np.array_equal(order(50, 4, 0, 0), second),
-        "Seed 3 in epoch 1 shuffles like seed 4 in epoch 0: a sum of the two does not keep them "
-        "apart. Give the generator both, as a pair.",
+    if order(50, 4, 0, 0) == whole:
+        raise Hint("Seeds 3 and 4 have the same order in epoch 0: let the seed in, too.")
+    seen = {}
+    for seed in range(4):
+        for epoch in range(30):
+            other = seen.setdefault(tuple(order(50, seed, epoch, 0)), (seed, epoch))
+            expect(
+                other == (seed, epoch),
+                f"Seed {other[0]} in epoch {other[1]} shuffles like seed {seed} in epoch {epoch}: "
+                "made into one small number, the two are not kept apart. Give the generator both, "
+                "as a pair.",
+            )
+    neighbours = set(itertools.pairwise(whole))
+    if len(neighbours & set(itertools.pairwise(second))) > 25:
+        raise Hint(
+            "Most examples have the same neighbour in epochs 0 and 1: an order that is turned or "
+            "cut is no new order. Shuffle anew."
+        )
+
+
+@contextlib.contextmanager
+def global_chance():
+    """Names of the shared generators that the block draws from or seeds; they are put back."""
+    touched, parts = (
+        [],
+        {
+            "Python": (random.getstate, random.setstate, random.random),
+            "NumPy": (np.random.get_state, np.random.set_state, np.random.random),
+        },
     )
+    for name, lib in (("mini", mini), ("torch", sys.modules.get("torch"))):
+        if lib is not None:
+            parts[name] = lib.get_rng_state, lib.set_rng_state, lambda lib=lib: lib.rand(1)
+    before = {name: get() for name, (get, _, _) in parts.items()}
+    for _, _, draw in parts.values():
+        draw()  # so that seeding shows, whatever was seeded before
+    states = {name: as_bytes(get()) for name, (get, _, _) in parts.items()}
+    try:
+        yield touched
+    finally:
+        for name, (get, put, _) in parts.items():
+            if as_bytes(get()) != states[name]:
+                touched.append(name)
+            put(before[name])
+
+
+def as_bytes(state):
+    return state.numpy().tobytes() if hasattr(state, "numpy") else pickle.dumps(state)
 
 
 @check_order.wrong("seed a generator inside")
@@ -219,6 +298,27 @@ def shuffles_the_rest(n, seed, epoch, position):
 @check_order.wrong("let the epoch into the seed")
 def forgets_the_epoch(n, seed, epoch, position):
     return np.random.default_rng(seed).permutation(n)[position:]
+
+
+@check_order.wrong("let the seed in")
+def forgets_the_seed(n, seed, epoch, position):
+    return np.random.default_rng(epoch).permutation(n)[position:]
+
+
+@check_order.wrong("seeded the global generator of NumPy")
+def seeds_what_others_use(n, seed, epoch, position):
+    np.random.seed([seed, epoch])
+    return np.random.permutation(n)[position:]
+
+
+@check_order.wrong("the same neighbour")
+def turns_the_first_order(n, seed, epoch, position):
+    return np.roll(np.random.default_rng(seed).permutation(n), epoch)[position:]
+
+
+@check_order.wrong("seed 1 in epoch 0")
+def has_room_for_ten_epochs(n, seed, epoch, position):
+    return np.random.default_rng(10 * seed + epoch).permutation(n)[position:]
 
 
 @check_order.wrong("as a pair")
@@ -258,8 +358,36 @@ def check_auc(auc):
         raise Hint("That is an accuracy at one threshold. The AUC has none.")
     if not close(got, auc(scores[::-1].copy(), positive[::-1].copy())):
         raise Hint("It changed with the order of the examples: equal scores share their mean rank.")
-    expect_close(got, truth, "the AUC of seven scores with ties")
+    expect_close(got, truth, "the AUC of nine scores with ties")
     expect_close(auc(np.exp(scores), positive), truth, "the AUC of the exponentials of the scores")
+    Counted.numbers = 0
+    many = np.arange(1000) % 7
+    auc(many.astype(float).view(Counted), np.arange(1000) % 2 == 0)
+    if Counted.numbers > 100_000:
+        raise Hint(
+            "You compare each positive with each negative. A million examples have up to a quarter "
+            "of a million million pairs: sort once, and search in what is sorted."
+        )
+
+
+class Counted(np.ndarray):
+    """An array that counts the numbers which operations on it read or give."""
+
+    numbers = 0
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
+        inputs = [np.asarray(a) if isinstance(a, Counted) else a for a in inputs]
+        if out is not None:
+            options["out"] = tuple(np.asarray(a) if isinstance(a, Counted) else a for a in out)
+        result = getattr(ufunc, method)(*inputs, **options)
+        Counted.numbers += max(np.size(a) for a in (*inputs, result))
+        return result.view(Counted) if isinstance(result, np.ndarray) else result
+
+
+@check_auc.wrong("sort once")
+def compares_all_pairs(scores, positive):
+    above = scores[positive][:, None] - scores[~positive]
+    return ((above > 0) + 0.5 * (above == 0)).mean()
 
 
 @check_auc.wrong("count nothing")
@@ -308,8 +436,11 @@ def check_running_average(running_average):
     average = np.full(2, 7.0)  # whatever stands there before the first
     averages = []
     for t, new in enumerate(weights, start=1):
-        average = np.asarray(running_average(average.copy(), new.copy(), t))
+        given = new.copy()
+        average = np.array(running_average(average.copy(), given, t))
         averages.append(average)
+        if not np.array_equal(given, new):
+            raise Hint("You change `new` itself: with these weights the training goes on.")
     if close(averages[0], [7.0, 7.0]) or close(averages[0], [4.5, 4.0]):
         raise Hint("For t = 1 the average is the new weight itself, whatever was there before.")
     if close(averages[1], weights[:2].sum(0)):
@@ -324,6 +455,12 @@ def check_running_average(running_average):
 @check_running_average.wrong("whatever was there before")
 def halves_always(average, new, t):
     return (average + new) / 2
+
+
+@check_running_average.wrong("You change `new` itself")
+def works_in_place(average, new, t):
+    new /= t
+    return (t - 1) / t * average + new
 
 
 @check_running_average.wrong("half of the vote")
