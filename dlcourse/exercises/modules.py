@@ -119,12 +119,13 @@ a name that nobody reads is how a layer starts from noise, silently.""",
     shown="What fits is loaded, and what does not is named.",
 )
 def check_load_matching(load_matching):
-    old = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
-    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 5))
+    mini.manual_seed(0)
+    old = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(6, 2))
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 4))  # 12 weights, too
     for tensor in (*old.parameters(), *old.buffers()):
         tensor.data.fill_(7)
     state = old.state_dict() | {"3.weight": mini.ones(2, 2)}
-    before = model[2].weight.detach().clone()
+    before, given = model[2].weight.detach().clone(), [*state]
     try:
         got = load_matching(model, state)
     except RuntimeError as error:
@@ -136,7 +137,8 @@ def check_load_matching(load_matching):
         if "Unexpected key" in str(error) or "Missing key" in str(error):
             raise Hint("Names may be missing or too many here: `strict=False`.") from None
         raise
-    expect(got is not None, "Nothing is returned. Is a `return` missing?")
+    expect(isinstance(got, list | tuple), "Return a list of names. (A set has no order.)")
+    expect([*state] == given, "`state` is the caller's: pick from it, and leave it as it was.")
     expect((model[0].weight == 7).all().item(), "`0.weight` fits, but was not loaded.")
     expect(
         (model[1].running_mean == 7).all().item(),
@@ -173,6 +175,30 @@ def walks_over_parameters(model, state):
     return sorted(own.keys() - fits)
 
 
+@check_load_matching.wrong("has another shape and should")
+def goes_by_the_count(model, state):
+    own = model.state_dict()
+    fits = {n: t for n, t in state.items() if n in own and t.numel() == own[n].numel()}
+    with mini.no_grad():
+        for name, tensor in fits.items():
+            own[name].copy_(tensor.reshape(own[name].shape))
+    return sorted(own.keys() - fits)
+
+
+@check_load_matching.wrong("leave it as it was")
+def deletes_from_the_state(model, state):
+    own = model.state_dict()
+    for name in [*state]:
+        if name not in own or state[name].shape != own[name].shape:
+            del state[name]
+    return sorted(model.load_state_dict(state, strict=False).missing_keys)
+
+
+@check_load_matching.wrong("has no order")
+def gives_a_set(model, state):
+    return {*load_matching(model, state)}
+
+
 @check_load_matching.wrong("names of the *model*")
 def names_the_strangers(model, state):
     missing = load_matching(model, state)
@@ -203,10 +229,12 @@ class GatedResidual(mini.nn.Module):
     solution=GatedResidual,
     reasoning=r"""The gradient by the scale is $\langle \partial L / \partial y, F(x) \rangle$ and
 not 0, while those of the branch have the factor 0. So the first step opens the gate, and from the
-second on everything learns.""",
+second on everything learns. (Should $F(x)$ be 0 as well, nothing would ever move: only one of the
+two may start at zero.)""",
     shown="An identity at the start, however deep: and nothing in it is stuck.",
 )
 def check_GatedResidual(GatedResidual):
+    mini.manual_seed(0)
     branch = nn.Linear(3, 3)
     try:
         layer = GatedResidual(branch)
@@ -223,14 +251,14 @@ def check_GatedResidual(GatedResidual):
         "`mini.nn.Parameter` as `self.scale`.",
     )
     expect(
-        {"branch.weight", "branch.bias"} <= {*names},
+        {id(p) for p in branch.parameters()} <= {id(p) for p in layer.parameters()},
         "The branch's parameters are not found. Assign the module itself, `self.branch = branch`; "
         "a list or a function hides it.",
     )
     expect(
         layer.scale.shape == (), f"`scale` is one number, shape (), but has {layer.scale.shape}."
     )
-    x = mini.tensor([[1.0, -2.0, 3.0]])
+    x = mini.tensor([[1.0, -2.0, 3.0]], requires_grad=True)
     if close(layer(x), x + branch(x)):
         raise Hint("The scale starts at 1, so the layer is not the identity at the start.")
     expect_close(layer(x), x, "the layer at the start, on [1, -2, 3],")
@@ -239,6 +267,23 @@ def check_GatedResidual(GatedResidual):
     if close(layer(x), 0.5 * (x + branch(x))) or close(layer(x), 0.5 * x + branch(x)):
         raise Hint("The scale multiplies the *branch* alone; x passes as it is.")
     expect_close(layer(x), x + 0.5 * branch(x), "x + 0.5 * branch(x)")
+    layer.scale.data.fill_(0.0)
+    layer(x).sum().backward()
+    expect(
+        layer.scale.grad is not None and close(layer.scale.grad, branch(x).sum()),
+        "At scale = 0 its gradient is not the one of x + scale * branch(x), and the gate will not "
+        "open. Multiply by the Parameter itself, not by its number, and at 0, too.",
+    )
+    layer.scale.data.fill_(0.5)
+    leaves = [x, *branch.parameters()]
+    found = mini.autograd.grad(layer(x).sum(), leaves, allow_unused=True)
+    wanted = mini.autograd.grad((x + 0.5 * branch(x)).sum(), leaves)
+    for leaf, got, right in zip(("x", "weight", "bias"), found, wanted, strict=True):
+        expect(
+            got is not None and close(got, right),
+            f"With scale = 0.5 the gradient by {leaf} is not that of x + 0.5 * branch(x). Is a "
+            "part of it cut off, by `detach`, `item` or `no_grad`?",
+        )
 
 
 @check_GatedResidual.wrong("`super().__init__()` comes first")
@@ -256,6 +301,18 @@ class PlainTensor(GatedResidual):
     def __init__(self, branch):
         mini.nn.Module.__init__(self)
         self.branch, self.scale = branch, mini.zeros(())
+
+
+@check_GatedResidual.wrong("the gate will not open")
+class LeavesTheBranchOut(GatedResidual):
+    def forward(self, x):
+        return x if self.scale.item() == 0 else x + self.scale * self.branch(x)
+
+
+@check_GatedResidual.wrong("cut off")
+class DetachesTheBranch(GatedResidual):
+    def forward(self, x):
+        return x + self.scale * self.branch(x).detach()
 
 
 @check_GatedResidual.wrong("hides it")
@@ -324,6 +381,8 @@ def check_output_sizes(output_sizes):
     model, x = Model(), mini.arange(8.0).reshape(2, 4)
     hidden = model.body[0](x)
     wanted = [hidden, hidden.tanh(), model(x)]
+    model.last.eval()
+    modes = [module.training for module in model.modules()]
     got = output_sizes(model, x)
     left = sum(len(module._forward_hooks) for module in model.modules())
     expect(got is not None, "Nothing is returned. Is a `return` missing?")
@@ -331,6 +390,10 @@ def check_output_sizes(output_sizes):
         raise Hint(
             "The hooks are still there: keep what `register_forward_hook` gives, `remove()`."
         )
+    expect(
+        [module.training for module in model.modules()] == modes,
+        "Some module is in another mode than before: measure, and leave `training` as it is.",
+    )
     if {"", "body"} & {*got}:
         raise Hint("Containers are in it, too. A leaf is a module without `children()`.")
     if [*got] == ["last"]:
@@ -381,6 +444,12 @@ def _sizes(model, x, named, measure=lambda out: (out**2).mean().sqrt().item()):
 
 def _leaves(model):
     return [(n, m) for n, m in model.named_modules() if not [*m.children()]]
+
+
+@check_output_sizes.wrong("in another mode")
+def switches_to_eval(model, x):
+    model.eval()
+    return output_sizes(model, x)
 
 
 @check_output_sizes.wrong("Containers are in it")
@@ -452,12 +521,16 @@ several rounds, because the bias is not divided. It measures what the derivation
 )
 def check_lsuv_(lsuv_):
     mini.manual_seed(0)
-    parts = []
-    for D_in, D_out in ((6, 30), (30, 20), (20, 5)):
-        parts += [nn.Linear(D_in, D_out), nn.ReLU()]
-    model, x = nn.Sequential(*parts[:-1]), mini.randn(200, 6) * 5 + 1
-    for linear in parts[::2]:
-        linear.bias.data.fill_(0.3)
+    linears = [nn.Linear(D_in, D_out) for D_in, D_out in ((6, 30), (30, 20), (20, 5))]
+    first, second, last = linears
+    model = nn.Sequential(first, nn.ReLU(), nn.Sequential(second, nn.ReLU()), last)
+    x = mini.randn(200, 6) * 5 + 1
+    biases = [mini.linspace(-0.4, 0.8, linear.out_features) for linear in linears]
+    for linear, bias in zip(linears, biases, strict=True):
+        linear.bias.data.copy_(bias)
+    weights = [linear.weight for linear in linears]
+    before = first.weight.detach().clone()
+    once = before / first(x).std().item()
     try:
         lsuv_(model, x)
     except RuntimeError as error:
@@ -466,22 +539,36 @@ def check_lsuv_(lsuv_):
         raise
     left = sum(len(module._forward_hooks) for module in model.modules())
     expect(not left, "A hook is still there: `remove()` it when its layer is done.")
+    expect(
+        all(linear.weight is weight for linear, weight in zip(linears, weights, strict=True)),
+        "Write into the weights that are there: an optimiser may hold them already.",
+    )
     outs, sizes, h = [], [], x
-    for part in model:
-        h = part(h)
-        if isinstance(part, nn.Linear):
-            outs.append(h.std().item())
-            sizes.append((h**2).mean().sqrt().item())
-    if close(parts[0].bias, [0.3] * 30) is False:
+    for linear in linears:
+        h = linear(h)
+        outs.append(h.std().item())
+        sizes.append((h**2).mean().sqrt().item())
+        h = h.relu()
+    if not all(close(linear.bias, b) for linear, b in zip(linears, biases, strict=True)):
         raise Hint("Only the weights are scaled; the biases stay.")
-    if all(abs(std - 1) < 0.02 for std in outs):
+    if all(abs(std - 1) < 0.011 for std in outs):
+        with mini.no_grad():
+            first.weight.copy_(before)
+        lsuv_(model, x, max_rounds=1)
+        expect_close(
+            first.weight,
+            once,
+            "the first weight after max_rounds=1",
+            "That is one division for each layer, and no more.",
+            rtol=0.01,
+        )
         return
     if all(abs(size - 1) < 0.02 for size in sizes):
         raise Hint(
             "Now the root mean square is 1. The paper divides by the standard *deviation*, in "
             "which the mean does not count."
         )
-    if abs(outs[0] - 1) < 0.02 and abs(outs[1] - 1) > 0.1:
+    if abs(outs[0] - 1) < 0.1 and abs(outs[1] - 1) > 0.3:
         raise Hint(
             "The first layer is right, and the next is not: it was measured before the first had "
             "changed. Run the batch anew for each layer."
@@ -513,6 +600,23 @@ def _stds(model, x):
 
 def _linears(model):
     return [m for m in model.modules() if isinstance(m, nn.Linear)]
+
+
+@check_lsuv_.wrong("one round is not enough")
+def divides_once(model, x, tol=0.01, max_rounds=10):
+    lsuv_(model, x, max_rounds=1)
+
+
+@check_lsuv_.wrong("no more")
+def never_stops_counting(model, x, tol=0.01, max_rounds=10):
+    lsuv_(model, x, tol)
+
+
+@check_lsuv_.wrong("that are there")
+def makes_new_parameters(model, x, tol=0.01, max_rounds=10):
+    lsuv_(model, x, tol, max_rounds)
+    for layer in _linears(model):
+        layer.weight = nn.Parameter(layer.weight.detach().clone())
 
 
 @check_lsuv_.wrong("Run the batch anew")
