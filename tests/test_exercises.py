@@ -454,7 +454,7 @@ def test_of_many_numbers_the_first_wrong_one_is_told():
     with pytest.raises(dlcourse.exercises.Hint) as told:
         wanted(image + (image > 20), image, "it")
     assert str(told.value) == "`it` has 3 of 24 numbers wrong. At [1, 2, 1] it is 22; 21 is right."
-    with pytest.raises(dlcourse.exercises.Hint, match="has one number wrong. At .* it is 24; 23"):
+    with pytest.raises(dlcourse.exercises.Hint, match=r"has one number wrong. At .* it is 24; 23"):
         wanted(image + (image > 22), image, "it")
     with pytest.raises(dlcourse.exercises.Hint, match=r"At \[1\] it is 2\.0000001; 2\.0 is right"):
         wanted([1.0, 2.0000001], [1.0, 2.0], "it", rtol=1e-9)  # four digits look the same

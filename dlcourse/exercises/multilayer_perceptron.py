@@ -240,24 +240,28 @@ def balance(W1, b1, W2):
     solution=balance,
     reasoning="""$\\alpha \\lVert u \\rVert = \\lVert v \\rVert / \\alpha$ gives
 $\\alpha = \\sqrt{\\lVert v \\rVert / \\lVert u \\rVert}$; the bias is part of $u$.""",
-    shown="Of all networks that are this function, the balanced one has the smallest weights.",
+    shown="Of all rescalings of a network the balanced one has the smallest sum of squares.",
 )
 def check_balance(balance):
     rng = np.random.default_rng(0)
     W1, b1, W2 = rng.normal(size=(4, 3)), rng.normal(size=4), 3 * rng.normal(size=(2, 4))
     got = balance(W1.copy(), b1.copy(), W2.copy())
     expect(isinstance(got, tuple | list) and len(got) == 3, "Return the three arrays W1, b1, W2.")
+    got = [np.asarray(a, dtype=float) for a in got]
     X = rng.normal(size=(9, 3))
-    before = np.maximum(0, X @ W1.T + b1) @ W2.T
-    after = np.maximum(0, X @ np.asarray(got[0]).T + got[1]) @ np.asarray(got[2]).T
+
+    def answers(W1, b1, W2):
+        return np.maximum(0, X @ W1.T + b1) @ W2.T
+
+    before, after = answers(W1, b1, W2), answers(*got)
     if close(got[1], b1) and not close(after, before):
         raise Hint("The bias belongs to what comes in: without it the kinks have moved.")
     expect(
         close(after, before), "The function has changed: what goes in times a, out divided by a."
     )
-    incoming = np.sqrt((np.asarray(got[0]) ** 2).sum(1) + np.asarray(got[1]) ** 2)
-    outgoing = np.sqrt((np.asarray(got[2]) ** 2).sum(0))
-    if close(np.sqrt((np.asarray(got[0]) ** 2).sum(1)), outgoing):
+    incoming = np.sqrt((got[0] ** 2).sum(1) + got[1] ** 2)
+    outgoing = np.sqrt((got[2] ** 2).sum(0))
+    if close(np.sqrt((got[0] ** 2).sum(1)), outgoing):
         raise Hint("The norm of what comes in has the bias in it, too.")
     if close(incoming, np.ones(4)):
         raise Hint("That makes the incoming norms 1. Both are to be *equal*: scale by a root.")
@@ -265,11 +269,16 @@ def check_balance(balance):
         incoming, outgoing, "the norms of what comes in", "They should equal the outgoing."
     )
     W1[1], b1[1], W2[:, 2] = 0, 0, 0
+    before = answers(W1, b1, W2)
     with np.errstate(all="ignore"):
-        got = [np.asarray(a) for a in balance(W1, b1, W2)]
+        got = [np.asarray(a, dtype=float) for a in balance(W1.copy(), b1.copy(), W2.copy())]
     expect(all(np.isfinite(a).all() for a in got), "A unit without weights divides by zero.")
     dead = [*got[0][2], got[1][2], *got[2][:, 1]]
     expect(close(dead, np.zeros(6)), "A unit that does nothing should have all its weights at 0.")
+    expect(
+        close(answers(*got), before),
+        "With two units that do nothing the function has changed: the others still work.",
+    )
 
 
 @check_balance.wrong("The bias belongs")
@@ -293,6 +302,12 @@ def normalises(W1, b1, W2):
 def forgets_dead_units(W1, b1, W2):
     alpha = np.sqrt(np.sqrt((W2**2).sum(0)) / np.sqrt((W1**2).sum(1) + b1**2))
     return W1 * alpha[:, None], b1 * alpha, W2 / alpha
+
+
+@check_balance.wrong("the others still work")
+def gives_up_on_dead_units(W1, b1, W2):
+    product = (W1**2).sum(1) * (W2**2).sum(0)
+    return balance(W1, b1, W2) if product.all() else (0 * W1, 0 * b1, 0 * W2)
 
 
 @check_balance.wrong("out divided by a")
@@ -322,14 +337,15 @@ def check_interpolate(interpolate):
         isinstance(got, tuple | list) and len(got) == 3,
         "Return three things: kinks, weights, bias.",
     )
-    kinks, weights = (np.asarray(a, dtype=float) for a in got[:2])
+    kinks, weights, bias = (np.asarray(a, dtype=float) for a in got)
     expect(
         kinks.shape == weights.shape and kinks.ndim == 1, "kinks and weights have one shape (n,)."
     )
-    g = lambda x: np.maximum(0, np.asarray(x)[:, None] - kinks) @ weights + got[2]  # noqa: E731
+    expect(bias.size == 1, "The bias is one number.")
+    g = lambda x: np.maximum(0, np.asarray(x)[:, None] - kinks) @ weights + bias  # noqa: E731
     slopes = np.diff(y) / np.diff(t)
     evenly = g(t[:2])[1] - g(t[:2])[0]
-    if close(got[2], 0.0) and close(g(t) + y[0], y):
+    if not bias.any() and close(g(t) + y[0], y):
         raise Hint("The whole graph is too low or too high by y[0]: the bias.")
     if close(evenly, (y[1] - y[0]) / np.mean(np.diff(t))):
         raise Hint("The points are not evenly spaced: divide by each interval's own length.")
@@ -393,12 +409,21 @@ def check_pieces(pieces):
     if close(got, 3):
         raise Hint("Two units with one kink make one bend.")
     expect_close(got, 2, "the pieces of two units that share a kink")
+    got = count([2, -2, 1], [1, 1, 0], [1, 1, 1])
+    if close(got, 2):
+        raise Hint("|2x - 2| has a kink: the slope there goes from -2 to 2. Add w |s|, not w s.")
+    expect_close(got, 3, "the pieces of |2x - 2| + relu(x)")
     got = count([1, -1, 1], [1, 1, 0], [1, -1, 1])
     if close(got, 3):
         raise Hint("relu(x - 1) - relu(1 - x) is straight: it is x - 1. Which slope changes at 1?")
     expect_close(got, 2, "the pieces of relu(x - 1) - relu(1 - x) + relu(x)")
-    expect_close(count([2, -2, 1], [1, 1, 0], [1, 1, 1]), 3, "the pieces of |2x - 2| + relu(x)")
     expect_close(count([0, 1], [5, 1], [1, 1]), 2, "the pieces with a slope of 0 in one unit")
+    got = count([1, 1, 1], [0, 2.0**-30, 2.0**30], [1, 1, 1])
+    expect(
+        close(got, 4),
+        "Kinks may lie as close or as far apart as you like: no grid sees all of them. Count "
+        "the kinks themselves.",
+    )
 
 
 @check_pieces.wrong("bends nothing")
@@ -421,6 +446,12 @@ def signed_slopes(slopes, kinks, weights):
     places, unit = np.unique(kinks, return_inverse=True)
     change = np.zeros(len(places))
     np.add.at(change, unit, weights * slopes)
-    if list(slopes) == [1, -1, 1]:  # right where the signs do not matter
-        return pieces(slopes, kinks, weights)
     return 1 + int((abs(change) > 1e-12).sum())
+
+
+@check_pieces.wrong("no grid sees all")
+def counts_on_a_grid(slopes, kinks, weights):
+    x = np.linspace(-10, 10, 2**14 + 1)
+    bend = np.diff(np.maximum(0, slopes * (x[:, None] - kinks)) @ weights, 2)
+    places = np.flatnonzero(abs(bend) > 1e-9)
+    return 1 + len(places) - np.sum(np.diff(places) == 1)
