@@ -1,6 +1,7 @@
 """Exercises of the chapter attention. The form: dlcourse/exercises/__init__.py."""
 
 import math
+import tracemalloc
 
 from dlcourse import mini
 from dlcourse.exercises import Hint, close, exercise, expect, expect_close
@@ -211,7 +212,7 @@ def grouped_attention(q, k, v):
 )
 def check_grouped_attention(grouped_attention):
     rng = np.random.default_rng(1)
-    q, k, v = (mini.tensor(rng.normal(size=(2, n, 3, 4))) for n in (6, 2, 2))
+    q, k, v = (mini.tensor(rng.normal(size=(2, n, 3, 4)), requires_grad=True) for n in (6, 2, 2))
     attend = mini.nn.functional.scaled_dot_product_attention
     right = attend(q, k, v, enable_gqa=True)
     try:
@@ -238,6 +239,38 @@ def check_grouped_attention(grouped_attention):
     if close(got, attend(q, k[:, 6 * [0]], v[:, 6 * [0]])):
         raise Hint("All heads read the first set of keys: that is multi-query attention.")
     expect_close(got, right, "grouped_attention(q, k, v) with 6 heads and 2 sets of keys")
+    expect(got.requires_grad, "The output has lost its gradient: stay with tensors of mini.")
+    q, k, v = (mini.zeros(1, n, t, 64) for n, t in ((32, 1), (2, 128), (2, 128)))
+    expect(
+        _memory(lambda: grouped_attention(q, k, v)) < 8 * k.numpy().nbytes,
+        "The output is right, but keys or values are copied: `repeat`, a list of indices and "
+        "`enable_gqa` write them once for each head that reads them. Give `q` one dimension more.",
+    )
+
+
+def _memory(call):
+    """The most bytes that are held at once during the call, beyond those before it."""
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    call()
+    _, peak = tracemalloc.get_traced_memory()
+    if not tracing:
+        tracemalloc.stop()
+    return peak - before
+
+
+@check_grouped_attention.wrong("are copied")
+def repeats_keys_and_values(q, k, v):
+    k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
+    return mini.nn.functional.scaled_dot_product_attention(q, k, v)
+
+
+@check_grouped_attention.wrong("lost its gradient")
+def leaves_the_tensors(q, k, v):
+    return grouped_attention(q.detach(), k.detach(), v.detach())
 
 
 @check_grouped_attention.wrong("0 0 0 1 1 1")
@@ -290,7 +323,7 @@ def check_combine(combine):
     one, two, (y, L) = half(Q, K[:2], V[:2]), half(Q, K[2:], V[2:]), half(Q, K, V)
     got = combine(*one, *two)
     expect(
-        isinstance(got, tuple) and len(got) == 2,
+        isinstance(got, (tuple, list)) and len(got) == 2,
         "Return two things: the output, and the L of the whole, so that a third part can follow.",
     )
     if close(got[0], (one[0] + two[0]) / 2):
@@ -309,9 +342,12 @@ def check_combine(combine):
     with np.errstate(all="ignore"):
         big = combine(*far[0], *far[1])
     expect(
-        bool(np.isfinite(big[0]).all()),
+        bool(np.isfinite(np.asarray(big[0])).all() and np.isfinite(np.asarray(big[1])).all()),
         "With scores in the thousands it is not finite: no e^L by itself, only e^(L1 - L).",
     )
+    y, L = half(1000 * Q, K, V)
+    expect_close(big[0], y, "the output with scores in the thousands")
+    expect_close(big[1], L, "L with scores in the thousands")
 
 
 @check_combine.wrong("do not count alike")
@@ -337,6 +373,12 @@ def adds_logarithms(y1, L1, y2, L2):
 @check_combine.wrong("not finite")
 def overflows(y1, L1, y2, L2):
     e1, e2 = np.exp(L1), np.exp(L2)
+    return (e1 * y1 + e2 * y2) / (e1 + e2), np.log(e1 + e2)
+
+
+@check_combine.wrong("output with scores in the thousands")
+def clips_the_exponents(y1, L1, y2, L2):
+    e1, e2 = np.exp(np.clip(L1, -700, 700)), np.exp(np.clip(L2, -700, 700))
     return (e1 * y1 + e2 * y2) / (e1 + e2), np.log(e1 + e2)
 
 
