@@ -105,6 +105,15 @@ def check_count_paths(count_paths):
     except RecursionError:
         raise Hint("Two hundred nodes in a row overflow the stack: go through the dict.") from None
     expect(got == 2**200, "Two hundred squarings have 2**200 paths; yours gives another number.")
+    fibonacci, (before, last) = {0: [], 1: [0]}, (1, 1)
+    for i in range(2, 121):
+        fibonacci[i], before, last = [i - 1, i - 2], last, before + last
+    got = count_paths(_Parents(fibonacci), 0, 120)
+    expect(
+        got == last,
+        f"Where node i has the parents i - 1 and i - 2, {last} paths lead to node 120; yours gives "
+        "another number. Floats hold sixteen digits: count in whole numbers of Python.",
+    )
 
 
 @check_count_paths.wrong("follow every path")
@@ -127,6 +136,14 @@ def forgets_double_edges(parents, source, target):
     paths = {}
     for node, its_parents in parents.items():
         paths[node] = 1 if node == source else sum(paths[p] for p in set(its_parents))
+    return paths[target]
+
+
+@check_count_paths.wrong("Floats hold sixteen digits")
+def counts_in_floats(parents, source, target):
+    paths = {}
+    for node, its_parents in parents.items():
+        paths[node] = 1.0 if node == source else sum((paths[p] for p in its_parents), 0.0)
     return paths[target]
 
 
@@ -210,6 +227,27 @@ def check_peak_values(peak_values):
     if close(got, 2) or close(got, 3):
         raise Hint("Inputs are values, too: while x + y runs, x, y, z and the sum are held.")
     expect_close(got, 4, "the peak of (x + y) * z")
+    scaled = _nodes(("x", "input"), ("a", "mul", "x", 2.0), ("b", "mul", "a", 3.0))
+    got = peak_values(scaled, ["b"])
+    expect(
+        close(got, 2),
+        f"For (x * 2) * 3 your peak is {got}. The numbers 2 and 3 stand in the program and take no "
+        "place: 2 values are held.",
+    )
+    late = _nodes(("x", "input"), ("a", "sin", "x"), ("b", "add", "x", "a"), ("y", "input"))
+    got = peak_values([*late, *_nodes(("v", "add", "b", "y"))], ["v"])
+    expect(
+        close(got, 3),
+        f"Where the input `y` comes after `b = x + sin(x)`, your peak is {got}; 3 is right. An "
+        "input is there from its turn on, not from the beginning.",
+    )
+    unused = _nodes(("x", "input"), ("y", "input"), ("u", "mul", "x", "y"), ("v", "sin", "x"))
+    got = peak_values(unused, ["v"])
+    expect(
+        close(got, 3),
+        f"Where x * y is computed and never used, your peak is {got}; 3 is right. Its result, too, "
+        "is held while it is made.",
+    )
 
 
 @check_peak_values.wrong("number of all values")
@@ -240,6 +278,29 @@ def frees_outputs(nodes, outputs):
 @check_peak_values.wrong("Inputs are values, too")
 def forgets_inputs(nodes, outputs):
     return peak_values([node for node in nodes if node.op != "input"], outputs)
+
+
+@check_peak_values.wrong("take no place")
+def counts_numbers(nodes, outputs):
+    return max(peak_values(nodes, outputs), *(1 + len(node.args) for node in nodes))
+
+
+@check_peak_values.wrong("from its turn on")
+def takes_all_inputs_first(nodes, outputs):
+    return peak_values(sorted(nodes, key=lambda node: node.op != "input"), outputs)
+
+
+@check_peak_values.wrong("is held while it is made")
+def never_makes_what_is_unused(nodes, outputs):
+    used = {a for node in nodes for a in node.args} | set(outputs)
+    last_use = {a: i for i, node in enumerate(nodes) for a in node.args}
+    last_use |= dict.fromkeys(outputs, len(nodes))
+    held, peak = set(), 0
+    for i, node in enumerate(nodes):
+        held |= {node.name} & used
+        peak = max(peak, len(held))
+        held = {name for name in held if last_use[name] > i}
+    return peak
 
 
 @check_peak_values.wrong("as soon as it has been made")
@@ -317,7 +378,7 @@ def check_tangents(tangents):
         _nodes(("x", "input"), ("y", "input")),
     )
     sum_of = [*inputs, *_nodes(("v", "add", "x", "y"))]
-    expect(isinstance(tangents(list(sum_of)), list), "Return a new list of nodes.")
+    expect(hasattr(tangents(list(sum_of)), "__iter__"), "Return a new list of nodes.")
 
     def run(nodes, **others):
         ran = _play(tangents([*inputs, *nodes]), at | others)
@@ -455,6 +516,14 @@ says too much makes the cache useless.""",
     shown="As many recordings as there are cases, and never a wrong one: guards and recompilation.",
 )
 def check_guarded(guarded):
+    first = guarded(lambda x: lambda x: x + 1.0, lambda x: "always")
+    other = guarded(lambda x: lambda x: x + 2.0, lambda x: "always")
+    expect(callable(first), "Return a function of `x`.")
+    if close(first(5.0), 6.0) and close(other(5.0), 6.0):
+        raise Hint(
+            "Two guarded functions share their recordings: the second plays those of the first. "
+            "Make the dict inside `guarded`."
+        )
     made = []
 
     def record(x):
@@ -468,7 +537,6 @@ def check_guarded(guarded):
         return 0 if abs(x) <= 1 else math.ceil(math.log2(abs(x)))
 
     function = guarded(record, guard)
-    expect(callable(function), "Return a function of `x`.")
     if made:
         raise Hint("A recording was made before any `x` was there: record when you are called.")
     inputs = (3.0, 3.5, 0.5, 13.0, 3.25, -9.0, 1.0)
@@ -521,6 +589,17 @@ def keeps_results(record, guard):
 @check_guarded.wrong("return `recording(x)`")
 def returns_the_recording(record, guard):
     return lambda x: record(x)
+
+
+@check_guarded.wrong("share their recordings")
+def keeps_them_in_a_default(record, guard, recordings={}):  # noqa: B006
+    def function(x):
+        key = guard(x)
+        if key not in recordings:
+            recordings[key] = record(x)
+        return recordings[key](x)
+
+    return function
 
 
 @check_guarded.wrong("one for each guard's value")
