@@ -78,7 +78,7 @@ def smeared(log_price, fitted, new):
     shown="No assumption about the shape of the errors was needed, but that it is everywhere one.",
 )
 def check_smeared(smeared):
-    log_price, fitted = np.log([1.0, 2.0, 8.0]), np.log([2.0, 2.0, 2.0])
+    log_price, fitted = np.log([1.0, 4.0, 8.0]), np.log([2.0, 1.0, 4.0])
     new = np.log([10.0, 100.0])
     got = smeared(log_price, fitted, new)
     e = log_price - fitted
@@ -90,7 +90,9 @@ def check_smeared(smeared):
         raise Hint("The residual has the wrong sign: it is the target less the fitted value.")
     if close(got, np.exp(new) * np.exp(e.var() / 2)):
         raise Hint("That assumes normal errors. Duan's factor needs only the residuals themselves.")
-    expect_close(got, [55 / 3, 550 / 3], "smeared(log([1, 2, 8]), log([2, 2, 2]), log([10, 100]))")
+    if close(got, np.exp(new) * np.exp(log_price).mean() / np.exp(fitted).mean()):
+        raise Hint("That is a ratio of two means: take the mean of the ratios, exp(residual).")
+    expect_close(got, [65 / 3, 650 / 3], "smeared(log([1, 4, 8]), log([2, 1, 4]), log([10, 100]))")
 
 
 @check_smeared.wrong("the median price")
@@ -106,6 +108,11 @@ def averages_first(log_price, fitted, new):
 @check_smeared.wrong("the wrong sign")
 def turns_the_residual(log_price, fitted, new):
     return np.exp(new) * np.exp(fitted - log_price).mean()
+
+
+@check_smeared.wrong("a ratio of two means")
+def divides_the_means(log_price, fitted, new):
+    return np.exp(new) * np.exp(log_price).mean() / np.exp(fitted).mean()
 
 
 @check_smeared.wrong("assumes normal errors")
@@ -133,17 +140,28 @@ def group_split(groups, share, rng):
 def check_group_split(group_split):
     groups = np.repeat(np.arange(40), np.arange(40) % 4 + 1)
     masks = [np.asarray(group_split(groups, 0.25, np.random.default_rng(s))) for s in range(5)]
-    mask = masks[0]
-    expect(
-        mask.shape == groups.shape and mask.dtype == bool,
-        f"The answer is a mask with True or False for each of the {len(groups)} rows.",
-    )
-    if set(groups[mask]) & set(groups[~mask]):
-        raise Hint("Some groups are on both sides: draw among `np.unique(groups)`, not the rows.")
-    count = len(set(groups[mask]))
-    if count == 30:
+    for mask in masks:
+        expect(
+            mask.shape == groups.shape and mask.dtype == bool,
+            f"The answer is a mask with True or False for each of the {len(groups)} rows.",
+        )
+        if set(groups[mask]) & set(groups[~mask]):
+            raise Hint(
+                "Some groups are on both sides: draw among `np.unique(groups)`, not the rows."
+            )
+    counts = [len(set(groups[mask])) for mask in masks]
+    if counts == [30] * 5:
         raise Hint("30 of the 40 groups are in the test set: that is what `share` leaves over.")
-    expect(count == 10, f"A share of 0.25 of 40 groups is 10 groups, the mask has {count}.")
+    if len(set(counts)) > 1:
+        raise Hint(
+            f"A share of 0.25 of 40 groups is 10 groups, and five generators gave {counts}: draw "
+            "10 different ones, without putting any back, and not each by a chance of its own."
+        )
+    expect(
+        counts == [10] * 5,
+        f"A share of 0.25 of 40 groups is 10 groups, the mask has {counts[0]}.",
+    )
+    mask = masks[0]
     expect(
         any((other != mask).any() for other in masks[1:]),
         "Every generator gives the same groups: draw them with `rng`, or the order of the table "
@@ -159,6 +177,18 @@ def draws_rows(groups, share, rng):
 @check_group_split.wrong("leaves over")
 def turns_the_mask(groups, share, rng):
     return ~group_split(groups, share, rng)
+
+
+@check_group_split.wrong("without putting any back")
+def puts_them_back(groups, share, rng):
+    different = np.unique(groups)
+    return np.isin(groups, rng.choice(different, round(share * len(different))))
+
+
+@check_group_split.wrong("a chance of its own")
+def tosses_a_coin_for_each(groups, share, rng):
+    different, place = np.unique(groups, return_inverse=True)
+    return (rng.random(len(different)) < share)[place]
 
 
 @check_group_split.wrong("the same groups")
@@ -189,25 +219,29 @@ def conformal_interval(y, guess, new, miss):
 )
 def check_conformal_interval(conformal_interval):
     y = np.array([5.0, -1.0, 3.0, -7.0, 2.0, -9.0, -4.0, 8.0, 6.0])
-    new = np.array([10.0, 20.0])
-    low, high = conformal_interval(y, np.zeros(9), new, 0.3)  # k = 7 of 9
-    low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+    new = np.array([10.0, 20.0, 40.0])
+    ends = conformal_interval(y, np.zeros(9), new, 0.3)  # k = 7 of 9
+    expect(
+        np.shape(ends) == (2, 3),
+        "Give two things, the lower ends of all new guesses (M,) and their upper ends (M,).",
+    )
+    low, high = np.asarray(ends, dtype=float)
     radius = (high - low) / 2
-    if close(radius, [6.0, 6.0]) and close(low, new - 6):
+    if close(radius, np.full(3, 6.0)) and close(low, new - 6):
         raise Hint(
             "The new stone is one of N + 1: take the k-th smallest score, k = ceil((N + 1)(1 - "
             "miss)), which is 7 of these 9."
         )
-    if close(radius, [8.0, 8.0]):
+    if close(radius, np.full(3, 8.0)):
         raise Hint(
             "8 is one score too far: `np.quantile` lays N scores over N - 1 gaps. Sort them, and "
             "take number k, which has the index k - 1."
         )
-    if close(radius, [3.0, 3.0]):
+    if close(radius, np.full(3, 3.0)):
         raise Hint("That holds the truth with probability `miss`. The promise is 1 - miss.")
     if not close(low, new - radius) or not close(high, new + radius) or radius[0] < 0:
         raise Hint("The scores are |y - guess|: both ends lie as far from the new guess.")
-    if close(radius, [5.0, 5.0]):
+    if close(radius, np.full(3, 5.0)):
         raise Hint("The scores are |y - guess|: sort the absolute values, not the signed errors.")
     expect_close(low, new - 7, "low")
     expect_close(high, new + 7, "high")
@@ -215,8 +249,13 @@ def check_conformal_interval(conformal_interval):
         low, high = conformal_interval(y, np.zeros(9), new, 0.05)
     except (IndexError, ValueError) as error:
         raise Hint("Nine scores cannot promise 0.95: k = 10 > 9. Answer with infinity.") from error
-    if not np.isinf(low).all() or not np.isinf(high).all():
+    if not np.isneginf(low).all() or not np.isposinf(high).all():
         raise Hint("Nine scores cannot promise 0.95: k = 10 > 9. Answer with infinity.")
+
+
+@check_conformal_interval.wrong("lower ends of all")
+def gives_a_pair_a_stone(y, guess, new, miss):
+    return list(zip(*conformal_interval(y, guess, new, miss), strict=True))
 
 
 @check_conformal_interval.wrong("one of N + 1")
@@ -283,6 +322,11 @@ def check_conformal_quantiles(conformal_quantiles):
         raise Hint("The ends move inwards: a positive score says that they were too near.")
     if close(low, new_low + 3.7) and close(high, new_high - 3.7):
         raise Hint("Outside is who passes one end: the larger of low - y and y - high.")
+    if close(low, new_low + 1.5) and close(high, new_high + 0.2):
+        raise Hint(
+            "You moved each end by its own radius: then each may miss its share, and both together "
+            "twice as much. A stone has one score, the larger of low - y and y - high."
+        )
     if close(high - low, [8.0, 8.0]):
         raise Hint("Both intervals came out equally wide: move the ends that the network gave.")
     expect_close(low, new_low - 1.5, "low")
@@ -304,6 +348,11 @@ def moves_inwards(y, low, high, new_low, new_high, radius):
 def wants_both_ends_passed(y, low, high, new_low, new_high, radius):
     move = radius(np.minimum(low - y, y - high))
     return new_low - move, new_high + move
+
+
+@check_conformal_quantiles.wrong("by its own radius")
+def moves_each_end_by_itself(y, low, high, new_low, new_high, radius):
+    return new_low - radius(low - y), new_high + radius(y - high)
 
 
 @check_conformal_quantiles.wrong("equally wide")
