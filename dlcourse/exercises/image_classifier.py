@@ -68,7 +68,18 @@ def check_cutout(cutout):
     same[:, 1:3, 2:4] = 0
     if close(got, same):
         raise Hint("Every image lost the same square: each has a place of its own.")
-    expect_close(got, want, "cutout(images, [1, 2], [2, 0], 2)")
+    turned = before.copy()
+    turned[0, 2:4, 1:3] = 0
+    turned[1, 0:2, 2:4] = 0
+    if close(got, turned):
+        raise Hint("`top` counts rows, axis 1, and `left` columns, axis 2; you exchanged them.")
+    expect(got.shape == before.shape, f"The answer has the shape {got.shape}; it must be the same.")
+    if (np.asarray(got) != want).any():
+        place = tuple(int(i) for i in np.argwhere(np.asarray(got) != want)[0])
+        raise Hint(
+            f"`cutout(images, [1, 2], [2, 0], 2)` is {got[place]:g} at {place} (image, row, "
+            f"column, colour), and {want[place]} is right."
+        )
     got = cutout(images, np.array([-1, 4]), np.array([-1, 5]), 2)
     want = before.copy()
     want[0, :1, :1] = 0
@@ -83,7 +94,22 @@ def check_cutout(cutout):
             "A square that begins at -1 was moved into the image. One that hangs over the border "
             "is cut off there, so that the corner pixel is covered as often as any other."
         )
-    expect_close(got, want, "cutout(images, [-1, 4], [-1, 5], 2)")
+    expect(
+        np.array_equal(got, want),
+        "Squares of side 2 at (-1, -1) and at (4, 5) leave one pixel each to cover, a corner.",
+    )
+
+
+@check_cutout.wrong("you exchanged them")
+def exchanges_rows_and_columns(images, top, left, size):
+    return cutout(images, left, top, size)
+
+
+@check_cutout.wrong("at (0, 1, 2, 1) (image, row, column, colour)")
+def covers_one_colour(images, top, left, size):
+    cut = images.copy()
+    cut[..., :1] = cutout(images[..., :1], top, left, size)
+    return cut
 
 
 @check_cutout.wrong("changed its input")
@@ -204,16 +230,12 @@ def averages_in_pairs(states):
 def calibration_error(sure, right, bins):
     """The mean of |right - sure| over bins of the probability.
 
-    Bin b holds the answers with b/bins < sure <= (b+1)/bins (0 lies in the first);
-    each bin counts as much as it holds.
+    A bin's weight, its count over N, undoes the division by its count: what is left is
+    |sum of right - sure| of each bin over N, and an empty bin adds 0.
     """
-    place = (np.ceil(sure * bins) - 1).clip(0, bins - 1)
-    total = 0.0
-    for b in range(bins):
-        inside = place == b
-        if inside.any():
-            total += inside.mean() * abs(right[inside].mean() - sure[inside].mean())
-    return total
+    place = np.minimum((sure * bins).astype(int), bins - 1)  # a 1 into the last bin
+    gaps = np.bincount(place, weights=right - sure, minlength=bins)
+    return np.abs(gaps).sum() / len(sure)
 
 
 @exercise(
@@ -245,6 +267,11 @@ def check_calibration_error(calibration_error):
     if close(got, -1 / 6 * 0.3 + 1 / 6 * 0.55 + 4 / 6 * (0.75 - 0.9125)):
         raise Hint("Without the absolute value the bins make up for one another.")
     expect_close(got, want, "calibration_error(sure, right, 5)")
+    sure, right = np.array([0.9, 0.8, 0.7, 0.2]), np.array([1.0, 0.0, 1.0, 0.0])
+    got = calibration_error(sure, right, 2)
+    if close(got, 0.2):  # (0.1 + 0.7) / 4
+        raise Hint("Your bins hold equally many answers. They are to be equally wide, 1 / bins.")
+    expect_close(got, 0.15, "calibration_error([0.9, 0.8, 0.7, 0.2], [1, 0, 1, 0], 2)")
     sure, right = np.array([1.0, 1.0]), np.array([1.0, 0.0])
     expect_close(
         calibration_error(sure, right, 10),
@@ -269,6 +296,12 @@ def takes_one_bin(sure, right, bins):
 @check_calibration_error.wrong("means within a bin first")
 def compares_answer_by_answer(sure, right, bins):
     return np.abs(right - sure).mean()
+
+
+@check_calibration_error.wrong("equally wide")
+def cuts_by_count(sure, right, bins):
+    parts = np.array_split(np.argsort(sure), bins)
+    return sum(abs((right - sure)[part].sum()) for part in parts) / len(sure)
 
 
 @check_calibration_error.wrong("leave it out")
@@ -307,32 +340,75 @@ def integrated_gradients(gradient, x, baseline, steps):
 
 @exercise(
     solution=integrated_gradients,
-    shown="The attributions add up to F(x) - F(baseline), as they must.",
+    shown="The attributions add up to F(x) - F(baseline), but for the width of the pieces.",
 )
 def check_integrated_gradients(integrated_gradients):
     x, baseline = np.array([2.0, -1.0, 3.0]), np.array([1.0, 0.0, 3.0])
 
-    def gradient(z):  # of F(z) = z0^2 + z0 z1 + z2
-        return np.array([2 * z[0] + z[1], z[0], 1.0])
+    def gradient(z):  # of F(z) = z0^3 + z0 z1 + z2
+        z = np.asarray(z)
+        if z.shape != (3,):
+            raise Hint(
+                f"`gradient` takes one point, of the shape of `x`; it got the shape {z.shape}."
+            )
+        return np.array([3 * z[0] ** 2 + z[1], z[0], 1.0])
 
+    def mean(places):
+        return np.mean([gradient(baseline + a * (x - baseline)) for a in places], axis=0)
+
+    middles = mean((np.arange(4) + 0.5) / 4)
     got = integrated_gradients(gradient, x, baseline, 4)
-    if close(got, np.array([2.5, 1.5, 1.0])):
+    if close(got, middles):
         raise Hint("That is the mean gradient. Multiply by how far each input moved.")
-    if close(got, x * np.array([2.5, 1.5, 1.0])):
+    if close(got, x * middles):
         raise Hint("An input has moved by `x - baseline`; you multiplied by `x`.")
     if close(got, (x - baseline) * gradient(x)):
         raise Hint("That takes the gradient at the end alone: it changes on the way.")
-    left = np.mean([gradient(baseline + a * (x - baseline)) for a in np.arange(4) / 4], axis=0)
-    if close(got, (x - baseline) * left):
+    if close(got, (x - baseline) * mean([0.5])):
+        raise Hint("That takes the gradient half-way alone: there are to be `steps` of them.")
+    for ends, which in (
+        (np.arange(4) / 4, "beginnings, which never reaches `x`"),
+        (np.arange(1, 5) / 4, "ends, which never begins at `baseline`"),
+    ):
+        if close(got, (x - baseline) * mean(ends)):
+            raise Hint(
+                f"The pieces are judged by their {which}. Take the middles: the error then falls "
+                "with the square of the number of steps."
+            )
+    if close(got, (x - baseline) * mean(np.linspace(0, 1, 4))):
         raise Hint(
-            "The pieces are judged by their beginnings, which never reaches `x`. Take the middles: "
-            "the error then falls with the square of the number of steps."
+            "`linspace(0, 1, steps)` has both ends and no middle: the first of `steps` pieces has "
+            "its middle at 0.5 / steps."
         )
     if close(got, (x - baseline) * np.mean(
         [gradient(a * x) for a in (np.arange(4) + 0.5) / 4], axis=0
     )):  # fmt: skip
         raise Hint("The way begins at `baseline`, not at 0.")
-    expect_close(got, [2.5, -1.5, 0.0], "integrated_gradients(gradient, x, baseline, 4)")
+    want = [6.484375, -1.5, 0.0]  # 4.98 in all; F(x) - F(baseline) is 5
+    expect_close(got, want, "integrated_gradients(gradient, x, baseline, 4)")
+
+
+@check_integrated_gradients.wrong("takes one point")
+def hands_over_all_points(gradient, x, baseline, steps):
+    middles = (np.arange(steps) + 0.5) / steps
+    return (x - baseline) * gradient(baseline + middles[:, None] * (x - baseline)).mean(axis=0)
+
+
+@check_integrated_gradients.wrong("half-way alone")
+def takes_one_middle(gradient, x, baseline, steps):
+    return (x - baseline) * gradient((x + baseline) / 2)
+
+
+@check_integrated_gradients.wrong("by their ends")
+def takes_right_ends(gradient, x, baseline, steps):
+    places = np.arange(1, steps + 1) / steps
+    return (x - baseline) * sum(gradient(baseline + a * (x - baseline)) for a in places) / steps
+
+
+@check_integrated_gradients.wrong("no middle")
+def takes_both_ends(gradient, x, baseline, steps):
+    places = np.linspace(0, 1, steps)
+    return (x - baseline) * sum(gradient(baseline + a * (x - baseline)) for a in places) / steps
 
 
 @check_integrated_gradients.wrong("how far each input moved")
@@ -385,15 +461,24 @@ def check_leaked_share(leaked_share):
     rng = np.random.default_rng(0)
     train = rng.integers(0, 256, (20, 4, 4, 3), dtype=np.uint8)
     test = rng.integers(0, 256, (8, 4, 4, 3), dtype=np.uint8)
+    train[12] = train[3][:, ::-1]  # the training set has it in the mirror, too
     test[1], test[4], test[6] = train[3], train[11][:, ::-1], train[3]
-    test[7] = train[5][::-1]  # upside down: another picture
+    test[5], test[7] = train[5][::-1], train[6][::-1]  # upside down: other pictures
     got = leaked_share(test, train)
     if close(got, 2 / 8):
         raise Hint("One test image is a training image in the mirror: left and right exchanged.")
     if close(got, 3 / 8 * 8):
         raise Hint("That is how many; the share is asked for: divide by the number of test images.")
     if close(got, 4 / 8):
-        raise Hint("You count an image that stands on its head. Mirror the columns only, axis 1.")
+        raise Hint(
+            "You exchanged top and bottom. A mirror exchanges left and right, axis 1 of an image."
+        )
+    if close(got, 5 / 8):
+        if close(leaked_share(test[[5, 7]], train), 1.0):
+            raise Hint(
+                "You count an image that stands on its head. Mirror the columns only, axis 1."
+            )
+        raise Hint("You count a test image twice if it is in `train` both ways. Say `or`, not `+`.")
     if close(got, 2 / 20) or close(got, 3 / 20):
         raise Hint("Divide by the number of test images, not of training images.")
     expect_close(got, 3 / 8, "leaked_share(test, train)")
@@ -416,6 +501,20 @@ def mirrors_every_way(test, train):
     seen = {image.tobytes() for image in train} | {image[:, ::-1].tobytes() for image in train}
     seen |= {image[::-1].tobytes() for image in train}
     return np.mean([image.tobytes() in seen for image in test])
+
+
+@check_leaked_share.wrong("top and bottom")
+def mirrors_the_rows(test, train):
+    seen = {image.tobytes() for image in train} | {image[::-1].tobytes() for image in train}
+    return np.mean([image.tobytes() in seen for image in test])
+
+
+@check_leaked_share.wrong("twice")
+def adds_both_ways(test, train):
+    seen = {image.tobytes() for image in train}
+    same = [image.tobytes() in seen for image in test]
+    mirrored = [image[:, ::-1].tobytes() in seen for image in test]
+    return np.mean(same) + np.mean(mirrored)
 
 
 @check_leaked_share.wrong("not of training images")
