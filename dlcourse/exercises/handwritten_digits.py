@@ -196,6 +196,9 @@ def check_refuse(refuse):
         raise Hint("Count only errors on images that are not refused.")
     expect_close(got, (0.4, 1 / 3), "refuse(p, labels, 0.7)")
     expect_close(refuse(p, labels, 0.0), (0.0, 0.4), "refuse(p, labels, 0.0), nothing refused,")
+    if close(refuse(p, labels, 0.8), (0.6, 0.0)):
+        raise Hint("A probability of exactly the threshold is not below it, so it is read: `>=`.")
+    expect_close(refuse(p, labels, 0.8), (0.4, 1 / 3), "refuse(p, labels, 0.8)")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's about an empty mean; the hint says it better
         everything = refuse(p, labels, 0.99)
@@ -223,6 +226,13 @@ def gives_the_share_accepted(probabilities, labels, threshold):
 def counts_all_errors(probabilities, labels, threshold):
     refused = probabilities.max(axis=1) < threshold
     return refused.mean(), (probabilities.argmax(axis=1) != labels).mean()
+
+
+@check_refuse.wrong("not below it")
+def refuses_at_the_threshold(probabilities, labels, threshold):
+    accepted = probabilities.max(axis=1) > threshold
+    wrong = probabilities.argmax(axis=1) != labels
+    return 1 - accepted.mean(), wrong[accepted].mean() if accepted.any() else 0.0
 
 
 @check_refuse.wrong("mean of an empty array")
@@ -270,7 +280,13 @@ def check_p_value(p_value):
     even = p_value(5, 5)
     expect(even <= 1, "p_value(5, 5) is above 1, which no probability can be: cut it off there.")
     expect_close(even, 1.0, "p_value(5, 5)")
-    expect_close(p_value(0, 0), 1.0, "p_value(0, 0)")
+    try:
+        never = p_value(0, 0)
+    except (ValueError, ZeroDivisionError) as error:
+        raise Hint(
+            "p_value(0, 0): networks that never differ are no reason to doubt: 1."
+        ) from error
+    expect_close(never, 1.0, "p_value(0, 0)")
 
 
 @check_p_value.wrong("one side")
@@ -289,6 +305,13 @@ def only_exactly_so_much(only_a, only_b):
 def stops_too_early(only_a, only_b):
     n = only_a + only_b
     return min(1.0, 2 * sum(math.comb(n, k) for k in range(min(only_a, only_b))) / 2**n)
+
+
+@check_p_value.wrong("never differ")
+def measures_in_deviations(only_a, only_b):
+    n = only_a + only_b
+    least = math.ceil(n * (0.5 + abs((only_a - only_b) / (2 * n))))
+    return min(1.0, 2 * sum(math.comb(n, k) for k in range(least, n + 1)) / 2**n)
 
 
 @check_p_value.wrong("above 1")
@@ -344,8 +367,13 @@ def check_init_without_norm(init_without_norm):
     if abs(spread[0] / spread[-1] - 1) > 0.3:
         raise Hint(
             "The scale differs from layer to layer: fan_in is the number of inputs that are added "
-            "up for one output, in_channels * 3 * 3 here, not the number of outputs."
+            "up for one output, in_channels * 3 * 3 here, not the number of outputs. (That keeps "
+            "the gradients' size on the way back, says the paper; here it is the signals'.)"
         )
+    if all(abs(s - math.sqrt(2 / 3)) < 0.1 for s in spread):
+        raise Hint("A uniform distribution from -b to b has the variance b**2 / 3, not b**2.")
+    if all(abs(s - 3 * math.sqrt(2)) < 0.6 for s in spread):
+        raise Hint("You counted the channels alone; each has 3 * 3 places that are added up, too.")
     for s in spread:
         expect_close(s, math.sqrt(2), "weight.std() * sqrt(fan_in)", rtol=0.15)
     expect(biases == 0, "Start the biases at 0: they only shift the signal.")
@@ -378,6 +406,27 @@ def takes_fan_out(model):
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+
+
+@check_init_without_norm.wrong("has the variance b**2 / 3")
+def takes_the_deviation_as_bound(model):
+    from torch import nn
+
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            bound = math.sqrt(2 / _fan_in(layer))
+            nn.init.uniform_(layer.weight, -bound, bound)
+            nn.init.zeros_(layer.bias)
+
+
+@check_init_without_norm.wrong("counted the channels alone")
+def forgets_the_places(model):
+    from torch import nn
+
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.normal_(layer.weight, 0, math.sqrt(2 / layer.weight.shape[1]))
             nn.init.zeros_(layer.bias)
 
 
