@@ -1,6 +1,7 @@
 """Exercises of the chapter debugging. The form: dlcourse/exercises/__init__.py."""
 
 import math
+import weakref
 
 from dlcourse import mini
 from dlcourse.exercises import Hint, close, exercise, expect, expect_close
@@ -26,9 +27,13 @@ def check_floor(answer):
         raise Hint("The sum has the *other* classes: K - 1 of them.")
     if close(answer, math.log(1 + 3 * math.e)):
         raise Hint("That is the loss of the worst answer: the others have p = 0, not y. Signs?")
-    if close(answer, 0.74, rtol=0.01, atol=0.0) and not close(answer, math.log(1 + 3 / math.e)):
-        raise Hint("Rounded, it could be read off the question. Give it exactly: `math.log(...)`.")
-    if not close(answer, math.log(1 + 3 / math.e)):
+    right = close(answer, math.log(1 + 3 / math.e), rtol=0.0, atol=1e-4)
+    if close(answer, 0.74, rtol=0.01, atol=0.0) and not right:
+        raise Hint(
+            "Rounded so far, it could be read off the question. Give four decimals, or "
+            "`math.log(...)`."
+        )
+    if not right:
         raise Hint(
             "Softmax of p, with p = 1 for the right class and 0 for three others; then -log?"
         )
@@ -38,7 +43,7 @@ check_floor.wrong("the *first* loss", math.log(4))
 check_floor.wrong("for ten classes", math.log(1 + 9 / math.e))
 check_floor.wrong("the *other* classes", math.log(1 + 4 / math.e))
 check_floor.wrong("the worst answer", math.log(1 + 3 * math.e))
-check_floor.wrong("Give it exactly", 0.74)
+check_floor.wrong("could be read off", 0.74)
 check_floor.wrong("Softmax of p", 0.0)
 
 
@@ -70,6 +75,8 @@ def check_time_first(time_first):
     if bool((got[0] == x[:, -1]).all()):
         raise Hint("Time runs backward: `got[0]` is the last moment.")
     expect_close(got, x.transpose(0, 1), "time_first(x)")
+    through = time_first(mini.ones(2, 4, 3, requires_grad=True))
+    expect(through.requires_grad, "The numbers are right, but their history is cut: no `numpy()`.")
 
 
 @check_time_first.wrong("examples are mixed")
@@ -91,6 +98,11 @@ def leaves_it(x):
 @check_time_first.wrong("Time runs backward")
 def from_the_end(x):
     return x.transpose(0, 1).flip(0)
+
+
+@check_time_first.wrong("history is cut")
+def goes_by_way_of_numpy(x):
+    return mini.tensor(x.detach().numpy().swapaxes(0, 1).copy())
 
 
 def masked_mean(losses, lengths):
@@ -119,10 +131,24 @@ def check_masked_mean(masked_mean):
         raise Hint("One word too many in each sentence: t < lengths[b], and t counts from 0.")
     expect_close(got, 4.0, "the mean of 1, 2, 6 and 7")
     rows = [[1.0, 2.0, 6.0, nan], [7.0, nan, nan, 5.0]]
-    got = masked_mean(mini.tensor(rows), lengths)
-    if bool(mini.isnan(got)):
+    losses = mini.tensor(rows, requires_grad=True)
+    got = masked_mean(losses, lengths)
+    if math.isnan(float(got)):
         raise Hint("NaN in the padding reaches the result: 0 * NaN is NaN. Select, not multiply.")
     expect_close(got, 4.0, "the mean, with rubbish in the padding,")
+    if not getattr(got, "requires_grad", False):
+        raise Hint(
+            "The number is right, but backward cannot start from it: `.item()`, `.tolist()` and "
+            "NumPy cut the history. Use tensor operations alone."
+        )
+    got.backward()
+    wanted = [[0.25, 0.25, 0.25, 0.0], [0.25, 0.0, 0.0, 0.0]]
+    expect_close(losses.grad, wanted, "the gradient by the losses")
+    rows = [[1.0, 2.0, 6.0], [nan, nan, nan], [7.0, nan, nan]]
+    got = masked_mean(mini.tensor(rows), mini.tensor([3, 0, 1]))
+    if math.isnan(float(got)):
+        raise Hint("A sentence without words has no mean of its own, 0 / 0: add words, not means.")
+    expect_close(got, 4.0, "the mean, with a sentence that is empty,")
 
 
 @check_masked_mean.wrong("counted as words")
@@ -145,6 +171,20 @@ def by_sentence(losses, lengths):
 def by_a_factor(losses, lengths):
     real = mini.arange(losses.shape[1]) < lengths[:, None]
     return (losses * real).sum() / real.sum()
+
+
+@check_masked_mean.wrong("backward cannot start")
+def through_a_list(losses, lengths):
+    pairs = zip(losses.tolist(), lengths.tolist(), strict=True)
+    words = [loss for row, length in pairs for loss in row[:length]]
+    return sum(words) / len(words)
+
+
+@check_masked_mean.wrong("no mean of its own")
+def by_the_means_of_sentences(losses, lengths):
+    sizes = lengths.tolist()
+    sums = [losses[b, :size].mean() * size for b, size in enumerate(sizes)]
+    return mini.stack(sums).sum() / sum(sizes)
 
 
 @check_masked_mean.wrong("One word too many")
@@ -179,9 +219,10 @@ def check_train_epoch(train_epoch):
     model = mini.nn.Linear(1, 1, bias=False, dtype=mini.float64)
     with mini.no_grad():
         model.weight.fill_(1.0)
-    optimizer = mini.optim.SGD(model.parameters(), lr=0.1)
+    optimizer, modes = mini.optim.SGD(model.parameters(), lr=0.1), []
+    model.register_forward_hook(lambda module, *_: modes.append(module.training))
     got = train_epoch(model.eval(), optimizer, mini.nn.functional.mse_loss, batches)
-    expect(model.training, "After the epoch the model is in evaluation mode: call `train()`.")
+    expect(all(modes), "The model is in evaluation mode while it is trained: call `train()` first.")
     weight = model.weight.item()
     if close(weight, 1.0):
         raise Hint(
@@ -199,6 +240,21 @@ def check_train_epoch(train_epoch):
     if close(got, 2.5 + 2.25):
         raise Hint("That is the sum of the batches' losses. Divide by the number of examples.")
     expect_close(got, (2 * 2.5 + 2.25) / 3, "the mean loss")
+    expect(isinstance(got, float), "The mean loss is right, but a tensor: a float is wanted.")
+    losses, alive = [], []
+
+    def loss_fn(guess, y):
+        alive.append(sum(loss() is not None for loss in losses))
+        loss = mini.nn.functional.mse_loss(guess, y)
+        losses.append(weakref.ref(loss))
+        return loss
+
+    train_epoch(model, optimizer, loss_fn, [(x[:1], x[:1])] * 8)
+    if max(alive) > 3:
+        raise Hint(
+            "The result is a float, but during the epoch each batch's loss is kept, and its graph "
+            "with it: `.item()` in the loop, not behind it."
+        )
 
 
 def _epoch(model, optimizer, loss_fn, batches, *, mode=True, clear=True, item=True, weigh=True):
@@ -240,6 +296,16 @@ def keeps_graphs(model, optimizer, loss_fn, batches):
     return _epoch(model, optimizer, loss_fn, batches, item=False)
 
 
+@check_train_epoch.wrong("a float is wanted")
+def gives_a_tensor(model, optimizer, loss_fn, batches):
+    return mini.tensor(_epoch(model, optimizer, loss_fn, batches), dtype=mini.float64)
+
+
+@check_train_epoch.wrong("not behind it")
+def keeps_graphs_to_the_end(model, optimizer, loss_fn, batches):
+    return _epoch(model, optimizer, loss_fn, batches, item=False).item()
+
+
 @check_train_epoch.wrong("batch means")
 def means_of_means(model, optimizer, loss_fn, batches):
     return _epoch(model, optimizer, loss_fn, batches, weigh=False)
@@ -266,7 +332,8 @@ def first_bad(is_bad, n):
     shown="A thousand versions in ten hours.",
 )
 def check_first_bad(first_bad):
-    for n, wanted in ((2, 1), (3, 1), (3, 2), (10, 9), (1000, 1), (1000, 617)):
+    cases = [(2, 1), (3, 1), (3, 2), (10, 9), *((1000, i) for i in (1, 617, *range(2, 1000)))]
+    for n, wanted in cases:
         asked = []
 
         def is_bad(i, n=n, wanted=wanted, asked=asked):
@@ -279,14 +346,26 @@ def check_first_bad(first_bad):
         if close(got, wanted - 1):
             raise Hint(f"{got} is the last *good* version; the first bad one comes after it.")
         expect(close(got, wanted), f"Of {n} versions the first bad is {wanted}; you give {got}.")
-        most = math.ceil(math.log2(n)) + 2
+        most = math.ceil(math.log2(n)) + 1  # one more than needed, for who asks an end, too
         if len(asked) > most:
-            raise Hint(f"{len(asked)} hours for {n} versions. Ask the middle one: {most} do.")
+            raise Hint(
+                f"{len(asked)} hours for {n} versions, when version {wanted} is the first bad one. "
+                f"Ask the middle one: {most} do."
+            )
 
 
 @check_first_bad.wrong("Ask the middle one")
 def one_by_one(is_bad, n):
     return next(i for i in range(n) if is_bad(i))
+
+
+@check_first_bad.wrong("hours for 1000 versions")
+def asks_at_a_third(is_bad, n):
+    good, bad = 0, n - 1
+    while bad - good > 1:
+        third = good + max(1, (bad - good) // 3)
+        good, bad = (good, third) if is_bad(third) else (third, bad)
+    return bad
 
 
 @check_first_bad.wrong("last *good* version")
@@ -328,18 +407,27 @@ def rows_mixed(function, x):
 def check_rows_mixed(rows_mixed):
     x = mini.arange(12.0).reshape(4, 3) / 7
     kept = x.clone()
-    if rows_mixed(lambda t: t * 2 + 1, x):
-        raise Hint("`t * 2 + 1` mixes no rows: the changed row itself may change, so leave it out.")
+    mixed = rows_mixed(lambda t: t * 2 + 1, x)
     expect(bool((x == kept).all()), "`x` has changed: it belongs to the caller, so change a copy.")
+    if mixed:
+        raise Hint("`t * 2 + 1` mixes no rows: the changed row itself may change, so leave it out.")
     expect(rows_mixed(lambda t: t - t.mean(0), x), "`t - t.mean(0)` mixes all rows; you say no.")
-    scrambled = rows_mixed(lambda t: t.reshape(3, 4).t(), x)
-    expect(scrambled, "`t.reshape(3, 4).t()` scrambles the batch; you say no.")
+    scrambled = rows_mixed(lambda t: t.reshape(t.shape[1], t.shape[0]).t(), x)
+    expect(scrambled, "`t.reshape(3, 4).t()` scrambles the batch of shape (4, 3); you say no.")
 
     def last_pair(t):
         return mini.cat([t[:3], t[2:3] + t[3:]])
 
+    def from_afar(t):
+        return mini.cat([t[:1] + t[3:], t[1:]])
+
     if not rows_mixed(last_pair, x):
         raise Hint("A function that adds row 2 to row 3 gets away. Change *each* row in turn.")
+    if not rows_mixed(from_afar, x):
+        raise Hint("A function that adds row 3 to row 0 gets away. Look at *all* the other rows.")
+    norm = mini.nn.BatchNorm1d(3)
+    expect(rows_mixed(norm, x), "Batch normalisation in training mixes all rows; you say no.")
+    expect(not rows_mixed(norm.eval(), x), "After `eval()` batch normalisation mixes no rows.")
 
 
 @check_rows_mixed.wrong("leave it out")
@@ -361,6 +449,17 @@ def changes_the_original(function, x):
     before = function(x)[1:]
     x[0] += 1
     return not bool((function(x)[1:] == before).all())
+
+
+@check_rows_mixed.wrong("*all* the other rows")
+def looks_at_the_next_row(function, x):
+    before = function(x)
+    for j in range(len(x) - 1):
+        changed = x.clone()
+        changed[j] = changed[j] + 1
+        if not bool((function(changed)[j + 1] == before[j + 1]).all()):
+            return True
+    return False
 
 
 @check_rows_mixed.wrong("you say no")
