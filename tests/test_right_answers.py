@@ -5,15 +5,18 @@ answers to which a check could be too strict: lists for arrays, tensors for arra
 the same sums.
 """
 
+import itertools
 import math
 
 import dlcourse.exercises
+from dlcourse import mini
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+F = mini.nn.functional
 ANSWERS = []
 
 
@@ -74,6 +77,60 @@ def from_the_slopes_between(slopes, kinks, weights):
     between = np.concatenate([[places[0] - 1], (places[1:] + places[:-1]) / 2, [places[-1] + 1]])
     slope = [(weights * slopes * (slopes * (x - kinks) > 0)).sum() for x in between]
     return 1 + np.count_nonzero(np.diff(slope))
+
+
+@accepted("convolution.receptive_field")
+def from_sizes_and_jumps(layers, p):
+    start, size, jump = 0, 1, 1
+    for k, stride, padding, dilation in layers:
+        start, size = start - padding * jump, size + dilation * (k - 1) * jump
+        jump *= stride
+    return [p * jump + start, p * jump + start + size - 1]
+
+
+@accepted("convolution.blur_pool")
+def blur_by_means_of_two(x):
+    x = F.pad(x, (1, 1, 1, 1), "reflect")
+    return F.avg_pool2d(F.avg_pool2d(x, 2, stride=1), 2, stride=2)
+
+
+@accepted("convolution.blur_pool")
+def blur_by_slices(x):
+    (H, W), padded = x.shape[2:], F.pad(x, (1, 1, 1, 1), "reflect")
+    places = itertools.product((0, 1, 2), repeat=2)
+    parts = [padded[:, :, i : i + H, j : j + W] * ((2 - abs(i - 1)) * (2 - abs(j - 1)))
+             for i, j in places]  # fmt: skip
+    return sum(parts)[:, :, ::2, ::2] / 16
+
+
+@accepted("convolution.winograd")
+def winograd_by_the_papers_matrices(x, w):
+    of_pixels = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
+    of_weights = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+    of_products = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
+    return of_products @ ((of_weights @ w) * (of_pixels @ x))
+
+
+@accepted("convolution.same_pads")
+def pads_by_search(n, k, stride, dilation):
+    total, span = 0, dilation * (k - 1) + 1
+    while n + total < span or (n + total - span) // stride + 1 < math.ceil(n / stride):
+        total += 1
+    return np.array([total // 2, (total + 1) // 2])
+
+
+@accepted("modern_convnets.squeeze_excite")
+def gates_by_convolutions(x, W1, W2):
+    squeezed = F.relu(F.conv2d(F.adaptive_avg_pool2d(x, 1), W1[:, :, None, None]))
+    return x * F.sigmoid(F.conv2d(squeezed, W2[:, :, None, None]))
+
+
+@accepted("modern_convnets.largest_depth")
+def counts_up(stem, growth, channels):
+    depth, copied = 0, 0
+    while copied + stem + depth * growth <= channels:
+        depth, copied = depth + 1, copied + stem + depth * growth
+    return depth
 
 
 @pytest.mark.parametrize(("name", "answer"), ANSWERS)

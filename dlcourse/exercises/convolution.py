@@ -149,70 +149,89 @@ def forgets_the_dilation(n, k, stride, dilation):
 # -- derive ------------------------------------------------------------------------------------
 
 
-def receptive_field(layers):
-    """How many pixels an output sees; layers: (kernel_size, stride, dilation)."""
-    size, jump = 1, 1
-    for k, stride, dilation in layers:
-        size += dilation * (k - 1) * jump
-        jump *= stride
-    return size
+def receptive_field(layers, p):
+    """(first, last) pixel of p; layers: (kernel, stride, padding, dilation)."""
+    first = last = p
+    for k, stride, padding, dilation in reversed(layers):
+        first = first * stride - padding  # where the window begins
+        last = last * stride - padding + dilation * (k - 1)
+    return first, last
+
+
+LENET = [(5, 1, 0, 1), (2, 2, 0, 1), (5, 1, 0, 1), (2, 2, 0, 1)]
+PADDED = [(3, 2, 1, 1), (3, 1, 2, 2)]
 
 
 @exercise(
     solution=receptive_field,
-    reasoning=r"""Two neighbours in a layer's input lie `jump` pixels apart, and its kernel spans
-$d\,(k - 1)$ of those steps: that is added. Its own stride spreads only what comes after it.""",
-    shown="A stride early in a network is worth more than a large kernel late in it.",
+    reasoning=r"""Output $p$ of a layer has its window at $s p - P$ of the layer's input, and the
+window ends $d\,(k - 1)$ later. Both ends are carried back through the layers, the last layer first.
+Their difference does not depend on $p$ or $P$.""",
+    shown="Padding moves a receptive field; strides and dilations spread it.",
 )
 def check_receptive_field(receptive_field):
-    lenet = [(5, 1, 1), (2, 2, 1), (5, 1, 1), (2, 2, 1)]
-    got = receptive_field(lenet)
-    if close(got, 11):
-        raise Hint("After a pooling, neighbours lie two pixels apart: kernels span twice as much.")
-    if close(got, 14):
-        raise Hint("Spans do not add up: neighbouring windows overlap. What does a layer *add*?")
-    if close(got, 22):
-        raise Hint("A kernel of k adds k - 1 steps, not k: a 1 x 1 kernel sees nothing more.")
-    if close(got, 19):
-        raise Hint("A layer's own stride spreads only the layers *after* it: multiply last.")
-    expect_close(got, 16, "receptive_field of LeNet's two convolutions and two poolings")
-    got = receptive_field([(3, 1, 1), (3, 1, 2), (3, 1, 4)])
-    if close(got, 7):
+    got = receptive_field(LENET, 3)
+    expect(
+        np.shape(got) == (2,),
+        "Give two numbers back, the first and the last: `return first, last`.",
+    )
+    if close(got, [12, 39]):
+        raise Hint("Go backward: output p is one of the *last* layer, so begin with that one.")
+    if close(got, [12, 16]):
+        raise Hint("That is the first pixel and how many there are. Which one is the last?")
+    if close(got, [12, 28]):
+        raise Hint("The pixel behind the last one seen is not seen: a kernel ends k - 1 later.")
+    if close(got, [0, 15]):
+        raise Hint("That is output 0. Output p begins p jumps farther to the right.")
+    expect_close(got, [12, 27], "receptive_field(LeNet's convolutions and poolings, 3)")
+    got = receptive_field(PADDED, 0)
+    if close(got, [0, 10]):
+        raise Hint("A padding of P begins P pixels before the image: the first window, at -P.")
+    if close(got, [-6, 4]):
+        raise Hint("The padding is not spread by the layer's own stride: it begins at s * p - P.")
+    if close(got, [-5, 1]):
         raise Hint("The dilation is missing: a kernel spans dilation * (k - 1) steps.")
-    expect_close(got, 15, "the receptive field of three kernels of 3 with dilations 1, 2, 4")
+    expect_close(got, [-5, 5], f"receptive_field({PADDED}, 0)")
+    layers = [(4, 3, 2, 1), (2, 2, 1, 3), (3, 1, 0, 2)]
+    expect_close(receptive_field(layers, 2), [7, 43], f"receptive_field({layers}, 2)")
 
 
-@check_receptive_field.wrong("two pixels apart")
-def forgets_the_jump(layers):
-    return 1 + sum(dilation * (k - 1) for k, _, dilation in layers)
+@check_receptive_field.wrong("Go backward")
+def begins_at_the_first(layers, p):
+    return receptive_field(layers[::-1], p)
 
 
-@check_receptive_field.wrong("do not add up")
-def adds_spans(layers):
-    return sum(dilation * (k - 1) + 1 for k, _, dilation in layers)
+@check_receptive_field.wrong("how many there are")
+def gives_the_size(layers, p):
+    first, last = receptive_field(layers, p)
+    return first, last - first + 1
 
 
-@check_receptive_field.wrong("k - 1 steps")
-def counts_k(layers):
-    size, jump = 1, 1
-    for k, stride, dilation in layers:
-        size += dilation * k * jump
-        jump *= stride
-    return size
+@check_receptive_field.wrong("k - 1 later")
+def gives_the_end_behind(layers, p):
+    first, last = receptive_field(layers, p)
+    return first, last + 1
 
 
-@check_receptive_field.wrong("multiply last")
-def multiplies_first(layers):
-    size, jump = 1, 1
-    for k, stride, dilation in layers:
-        jump *= stride
-        size += dilation * (k - 1) * jump
-    return size
+@check_receptive_field.wrong("That is output 0")
+def forgets_the_place(layers, p):
+    return receptive_field(layers, 0)
+
+
+@check_receptive_field.wrong("before the image")
+def forgets_the_padding(layers, p):
+    return receptive_field([(k, stride, 0, dilation) for k, stride, _, dilation in layers], p)
+
+
+@check_receptive_field.wrong("not spread by")
+def strides_over_the_padding(layers, p):
+    own = [(k, stride, stride * padding, dilation) for k, stride, padding, dilation in layers]
+    return receptive_field(own, p)
 
 
 @check_receptive_field.wrong("dilation is missing")
-def forgets_that_it_dilates(layers):
-    return receptive_field([(k, stride, 1) for k, stride, _ in layers])
+def forgets_that_it_dilates(layers, p):
+    return receptive_field([(k, stride, padding, 1) for k, stride, padding, _ in layers], p)
 
 
 # -- build new ---------------------------------------------------------------------------------
@@ -237,7 +256,14 @@ border too.""",
 def check_blur_pool(blur_pool):
     impulse = np.zeros((1, 2, 7, 9))
     impulse[0, 0, 2, 4], impulse[0, 1, 3, 4] = 16.0, 16.0
-    got = blur_pool(mini.tensor(impulse))
+    try:
+        got = blur_pool(mini.tensor(impulse, requires_grad=True))
+    except RuntimeError as error:
+        if "scalar type" not in str(error):
+            raise
+        raise Hint(
+            "x is float64 and the kernel is not: give it the type of x, `dtype=x.dtype`."
+        ) from error
     right = np.zeros((1, 2, 4, 5))
     right[0, 0, 1, 2] = 4.0
     right[0, 1, 1, 2] = right[0, 1, 2, 2] = 2.0
@@ -255,15 +281,27 @@ def check_blur_pool(blur_pool):
     if close(got[0, 0, 1, 2], 16 / 9):
         raise Hint("Nine equal weights are another blur: take the outer product of (1, 2, 1) / 4.")
     expect_close(got, right, "blur_pool of one bright pixel in each of two channels")
-    got = blur_pool(mini.ones(1, 1, 6, 6))
+    got = blur_pool(mini.tensor(np.ones((1, 1, 6, 6)), requires_grad=True))
     if close(got[0, 0, 0, 0], 0.5625):
         raise Hint("Zeros around a white page darken its border. Pad by reflection.")
     expect_close(got, np.ones((1, 1, 3, 3)), "blur_pool of a white page")
+    page = np.zeros((1, 1, 6, 7))
+    page[0, 0, 0, 0] = page[0, 0, 1, 4] = page[0, 0, 4, 6] = 16.0
+    got = blur_pool(mini.tensor(page, requires_grad=True))
+    if close(got, _blur(mini.tensor(page), mode="replicate")):
+        raise Hint("`replicate` repeats the pixel at the border; reflection does not: `reflect`.")
+    expect_close(
+        got, _blur(mini.tensor(page)), "blur_pool of a page with bright pixels at its border"
+    )
+    expect(
+        getattr(got, "requires_grad", False),
+        "Right numbers, but LeNet could not be trained with it: stay with operations of mini.",
+    )
 
 
-def _blur(x, mode="reflect", stride=2, groups=True, total=16.0):
+def _blur(x, mode="reflect", stride=2, groups=True, total=16.0, dtype=None):
     channels = x.shape[1]
-    kernel = mini.tensor(np.outer([1, 2, 1], [1, 2, 1]) / total, dtype=x.dtype)
+    kernel = mini.tensor(np.outer([1, 2, 1], [1, 2, 1]) / total, dtype=dtype or x.dtype)
     shape = (channels, 1, 3, 3) if groups else (channels, channels, 3, 3)
     if mode:
         x = mini.nn.functional.pad(x, (1, 1, 1, 1), mode)
@@ -301,6 +339,21 @@ def pads_with_zeros(x):
     return _blur(x, mode="constant")
 
 
+@check_blur_pool.wrong("repeats the pixel")
+def pads_by_repeating(x):
+    return _blur(x, mode="replicate")
+
+
+@check_blur_pool.wrong("the type of x")
+def has_a_kernel_of_another_type(x):
+    return _blur(x, dtype=mini.float32)
+
+
+@check_blur_pool.wrong("could not be trained")
+def leaves_the_graph(x):
+    return _blur(x.detach())
+
+
 # -- read a paper ------------------------------------------------------------------------------
 
 
@@ -314,9 +367,9 @@ def winograd(x, w):
 
 
 class _Pixel:
-    """A number that counts its products; sums are free."""
+    """A number that counts its products; sums are free, and products with 0, 1 and -1."""
 
-    products = 0
+    products, halved = 0, False
 
     def __init__(self, value):
         self.value = value
@@ -334,7 +387,8 @@ class _Pixel:
         return _Pixel(-self.value)
 
     def __mul__(self, other):
-        _Pixel.products += 1
+        _Pixel.products += isinstance(other, _Pixel) or other not in (0, 1, -1)
+        _Pixel.halved |= abs(_value(other)) == 0.5
         return _Pixel(self.value * _value(other))
 
     def __truediv__(self, other):
@@ -356,22 +410,25 @@ products do the work of 36.""",
     shown="Four products for six. Most 3 x 3 convolutions on GPUs have at some time run like this.",
 )
 def check_winograd(winograd):
-    w, numbers = (2.0, -1.0, 5.0), (3.0, 1.0, -2.0, 7.0)
-    _Pixel.products = 0
-    got = winograd([_Pixel(number) for number in numbers], w)
+    w, numbers = np.array([2.0, -3.0, 5.0]), (3.0, 1.0, -2.0, 7.0)
+    _Pixel.products, _Pixel.halved = 0, False
+    got = winograd(np.array([_Pixel(number) for number in numbers]), w)
     expect(
         isinstance(got, tuple | list | np.ndarray) and len(got) == 2,
         "Give both sums back: `return y0, y1`.",
     )
     got, products = [_value(y) for y in got], _Pixel.products
-    right = _direct(numbers, w)  # -5 and 39
+    right = _direct(numbers, w)  # -7 and 43
     if close(got, right) and products > 4:
-        raise Hint(f"The sums are right, by {products} products with pixels; four are enough.")
+        more = " To halve pixels counts: halve weights." if _Pixel.halved else ""
+        raise Hint(
+            f"The sums are right, by {products} products with pixels; four are enough.{more}"
+        )
     if close(got[0], right[0]) and not close(got[1], right[1]):
         raise Hint("The first sum is right. In the second the last two products are *subtracted*.")
-    if close(got, [-20.0, 48.0]):
+    if close(got, [-24.0, 56.0]):
         raise Hint("The two sums of all three weights are to be *halved* before they meet a pixel.")
-    expect_close(got, right, "winograd((3, 1, -2, 7), (2, -1, 5))")
+    expect_close(got, right, "winograd((3, 1, -2, 7), (2, -3, 5))")
     x, w = np.random.default_rng(0).normal(size=(2, 4))
     expect_close(winograd(x, w[:3]), _direct(x, w), "the two sums of other numbers")
 
@@ -383,6 +440,13 @@ def _direct(x, w):
 @check_winograd.wrong("four are enough")
 def multiplies_six_times(x, w):
     return _direct(x, w)
+
+
+@check_winograd.wrong("halve weights")
+def halves_at_the_end(x, w):
+    a, d = (x[0] - x[2]) * w[0], (x[1] - x[3]) * w[2]
+    b, c = (x[1] + x[2]) * (w[0] + w[1] + w[2]), (x[2] - x[1]) * (w[0] - w[1] + w[2])
+    return a + (b + c) / 2, (b - c) / 2 - d
 
 
 @check_winograd.wrong("*subtracted*")

@@ -30,12 +30,22 @@ def check_gradient_ratio(ratio):
         raise Hint("That would be He's rule without normalisation. What does dividing by s do?")
     if close(ratio, math.prod(1 + 1 / (1 + C * n) for n in LAYERS) ** 0.5, rtol=0.01):
         raise Hint("That is the network *with* shortcuts.")
-    expect_close(ratio, (1 / C) ** 10, "the ratio of the sizes", rtol=0.01)
+    if close(ratio, 1.47**10, rtol=0.001):
+        raise Hint("Two percent too large: 1.47 is rounded, and the power makes ten times of that.")
+    if close(ratio, C**-9.5, rtol=0.01):
+        raise Hint("Here all twenty layers divide by the root of c, the first one, too.")
+    expect(
+        close(ratio, (1 / C) ** 10, rtol=0.01),
+        "By which factor does one layer change the mean square? And twenty? Then take the root.",
+    )
 
 
 check_gradient_ratio.wrong("the root of it", (1 / C) ** 20)
 check_gradient_ratio.wrong("from the last layer to the first", C**10)
 check_gradient_ratio.wrong("without normalisation", 1.0)
+check_gradient_ratio.wrong("is rounded", 47.1)
+check_gradient_ratio.wrong("the first one, too", C**-9.5)
+check_gradient_ratio.wrong("Then take the root", 2.0**10)
 check_gradient_ratio.wrong(
     "*with* shortcuts", math.prod(1 + 1 / (1 + C * n) for n in LAYERS) ** 0.5
 )
@@ -278,6 +288,9 @@ def check_squeeze_excite(squeeze_excite):
     batch_gate = ((everything @ W1.T).relu() @ W2.T).sigmoid()
     if close(got, x * batch_gate[None, :, None, None]):
         raise Hint("Each image has means of its own: do not average over the batch.")
+    summed = ((x.sum((2, 3)) @ W1.T).relu() @ W2.T).sigmoid()
+    if close(got, x * summed[:, :, None, None]):
+        raise Hint("That is with the sum over all places; divide it by their number.")
     expect_close(got, x * gate[:, :, None, None], "the gated image")
     expect(got.requires_grad, "Right numbers, but autograd cannot go through.")
 
@@ -295,6 +308,11 @@ def without_relu(x, W1, W2):
 @check_squeeze_excite.wrong("where is the sigmoid")
 def without_sigmoid(x, W1, W2):
     return x * ((x.mean((2, 3)) @ W1.T).relu() @ W2.T)[:, :, None, None]
+
+
+@check_squeeze_excite.wrong("divide it by their number")
+def adds_over_the_places(x, W1, W2):
+    return x * ((x.sum((2, 3)) @ W1.T).relu() @ W2.T).sigmoid()[:, :, None, None]
 
 
 @check_squeeze_excite.wrong("do not average over the batch")
