@@ -526,6 +526,22 @@ def test_a_figure_is_inlined():
     assert ">\n" not in html
 
 
+def test_letters_that_a_phone_would_shrink_too_far_are_marked():
+    def drawn(width, size):
+        letters = f'<text style="font-size: {size}px">1</text>'
+        box = f'viewBox="0 0 {width} 9"'
+        return inline_svg(f'<svg xmlns="http://www.w3.org/2000/svg" {box}>{letters}</svg>', "a")
+
+    assert "dl-small" not in drawn(403.2, 10)
+    html = drawn(403.2, 9)
+    assert '<text style="font-size: 9px" class="dl-small">' in html
+    least = float(re.search(r'<svg[^>]* style="--dl-small: ([\d.]+)px"', html)[1])
+    assert 9 <= least * 380 / 403.2 < 9.2
+    assert "dl-small" not in drawn(300, 9)  # shown larger than it is drawn
+    css = (ROOT / "chapters" / "_static" / "book.css").read_text("utf-8")
+    assert re.search(r"svg\.dl-figure \.dl-small \{\s*font-size: var\(--dl-small\)", css)
+
+
 def test_ids_of_two_figures_do_not_clash():
     def ids(html):
         return set(re.findall(r' id="([^"]+)"', html))

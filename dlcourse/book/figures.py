@@ -27,6 +27,10 @@ for _name, _color in COLORS.items():
 _COLOR = re.compile(rf"var\([^()]*\)|(?:{'|'.join(NAMES)})(?![0-9a-z_-])", re.IGNORECASE)
 _REFERENCE = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
 _INLINE = re.compile(r"<svg\b.*?</svg\s*>", re.DOTALL)
+_SIZE = re.compile(r"font-size:\s*([\d.]+)px")
+
+PHONE = 380  # pixels for a figure on a screen of 390
+LEAST = 9.1  # pixels: no letter is smaller there
 
 ET.register_namespace("", SVG[1:-1])
 ET.register_namespace("xlink", XLINK[1:-1])
@@ -63,6 +67,7 @@ def inline_svg(source: str, prefix: str, alt: str | None = None) -> str:
         for name, value in node.attrib.items():
             if name in ("style", "fill", "stroke", "stop-color", "color"):
                 node.set(name, follow_theme(value))
+    _mark_small_letters(svg)
     _fit_width(svg)
     svg.set("id", prefix)
     svg.set("class", f"{svg.get('class', '')} dl-figure".strip())
@@ -158,6 +163,26 @@ def _compact(svg: ET.Element) -> None:
 
 def _says_nothing(node: ET.Element) -> bool:
     return node.tag == SVG + "g" and not node.attrib
+
+
+def _mark_small_letters(svg: ET.Element) -> None:
+    """The class ``dl-small`` for letters that a phone would shrink too far, such as exponents.
+
+    There the style sheet gives them the size ``--dl-small``, in the units of the drawing.
+    """
+    box = svg.get("viewBox", "").split()
+    if len(box) != 4:
+        return
+    least = round(LEAST * float(box[2]) / PHONE, 2)
+    small = [
+        node
+        for node in svg.iter()
+        if (size := _SIZE.search(node.get("style", ""))) and float(size[1]) < least
+    ]
+    for node in small:
+        node.set("class", f"{node.get('class', '')} dl-small".strip())
+    if small:
+        svg.set("style", f"{svg.get('style', '').rstrip('; ')}; --dl-small: {least}px".lstrip("; "))
 
 
 def _fit_width(svg: ET.Element) -> None:
