@@ -122,7 +122,8 @@ def layer_norm_backward(x, gamma, grad_output, eps=1e-5):
     solution=layer_norm_backward,
     reasoning=r"""$u = \gamma \odot g$ comes first, for $\gamma$ differs within a row and cannot be
 pulled out of the mean. Then the projection: $u$ without its mean and without its part along
-$\hat x$, both taken along the row, divided by the row's own $s$.""",
+$\hat x$, both taken along the row, divided by the row's own $s$. For $D = 2$ nothing is left: two
+directions are taken from a row of two numbers, and the layer makes them 1 and -1 in any case.""",
     shown="A projection in each row: what the layer undoes has no gradient.",
 )
 def check_layer_norm_backward(layer_norm_backward):
@@ -153,11 +154,15 @@ def check_layer_norm_backward(layer_norm_backward):
     if close(got, (u - u.mean(0) - hat0 * (u * hat0).mean(0)) / s0):
         raise Hint("That is batch normalisation. Here the sums run along a row: `axis=1`.")
     expect_close(got, X.grad, "the gradient by x")
-    tiny = layer_norm_backward(x, gamma, grad, eps=1.0)
-    s = np.sqrt(x.var(**row) + 1.0)
-    hat = (x - x.mean(**row)) / s
-    truth = (u - u.mean(**row) - hat * (u * hat).mean(**row)) / s
-    expect_close(tiny, truth, "the gradient with eps=1", "Is `eps` added below the root?")
+    for shape, eps, what, hint in (
+        ((4, 4), 1.0, "the gradient with eps=1", "Is `eps` added below the root?"),
+        ((2, 5), 1e-5, "the gradient for x of shape (2, 5)", "A mean along a row divides by D."),
+    ):
+        x, grad, gamma = rng.normal(size=shape), rng.normal(size=shape), rng.normal(size=shape[1])
+        s = np.sqrt(x.var(**row) + eps)
+        hat, u = (x - x.mean(**row)) / s, gamma * grad
+        truth = (u - u.mean(**row) - hat * (u * hat).mean(**row)) / s
+        expect_close(layer_norm_backward(x, gamma, grad, eps), truth, what, hint)
 
 
 def _layer_norm_parts(x):
@@ -192,6 +197,15 @@ def along_the_batch(x, gamma, grad_output, eps=1e-5):
     return layer_norm_backward(x.T, 1.0, (gamma * grad_output).T).T
 
 
+@check_layer_norm_backward.wrong("divides by D")
+def divides_by_the_batch(x, gamma, grad_output, eps=1e-5):
+    centred = x - x.mean(axis=1, keepdims=True)
+    s = np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps)
+    hat, u, B = centred / s, gamma * grad_output, len(x)
+    along = hat * (u * hat).sum(axis=1, keepdims=True) / B
+    return (u - u.sum(axis=1, keepdims=True) / B - along) / s
+
+
 @check_layer_norm_backward.wrong("below the root")
 def ignores_eps(x, gamma, grad_output, eps=1e-5):
     return layer_norm_backward(x, gamma, grad_output)
@@ -223,6 +237,8 @@ def check_stop_at(stop_at):
     expect(np.shape(got) == (2,), "Two numbers are wanted: where it stops, and what it restores.")
     if close(got, (4, 4)):
         raise Hint("The right moment; but the weights of the last look are not the best ones.")
+    if close(got, (5, 5)) and close(stop_at([2.0, 1.0, 1.5, 1.5, 1.5, 1.5], 3), (5, 1)):
+        raise Hint("One too late: the third bad look in a row is the last, not the fourth.")
     if close(got, (5, 5)):
         raise Hint(
             "Look 3 is better than look 2, but not than the best so far: no reason to begin to "
@@ -237,6 +253,8 @@ def check_stop_at(stop_at):
                  "An equal loss is no improvement.")  # fmt: skip
     expect_close(stop_at([3.0, 2.0, 1.0, 1.5], 3), (3, 2), "stop_at([3, 2, 1, 1.5], 3)",
                  "Here the losses end before the patience does.")  # fmt: skip
+    expect_close(stop_at([3.0, 4.0, 2.0, 2.5, 1.0], 2), (4, 4), "stop_at([3, 4, 2, 2.5, 1], 2)",
+                 "Bad looks count in a row: a new best sets the count back to 0.")  # fmt: skip
 
 
 @check_stop_at.wrong("not the best ones")
@@ -258,6 +276,21 @@ def compares_with_the_look_before(losses, patience):
 @check_stop_at.wrong("One too early")
 def one_too_early(losses, patience):
     return stop_at(losses, patience - 1)
+
+
+@check_stop_at.wrong("One too late")
+def one_too_late(losses, patience):
+    return stop_at(losses, patience + 1)
+
+
+@check_stop_at.wrong("back to 0")
+def counts_all_bad_looks(losses, patience):
+    best = bad = 0
+    for look in range(1, len(losses)):
+        best, bad = (look, bad) if losses[look] < losses[best] else (best, bad + 1)
+        if bad == patience:
+            return look, best
+    return len(losses) - 1, best
 
 
 @check_stop_at.wrong("What is `patience` for")
@@ -301,6 +334,14 @@ def _layers(bias=True):
     return linear, norm.eval()
 
 
+def _values(linear, norm):
+    return [
+        tensor.numpy(force=True).copy()
+        for layer in (linear, norm)
+        for tensor in layer.state_dict().values()
+    ]
+
+
 @exercise(
     solution=fold,
     reasoning=r"""In evaluation the layer is affine: with $r = \gamma / \sqrt{\text{var} +
@@ -310,7 +351,12 @@ is the row that is multiplied by $r_k$; the rest is the new bias.""",
 )
 def check_fold(fold):
     linear, norm = _layers()
+    before = _values(linear, norm)
     got = fold(linear, norm)
+    expect(
+        all(close(a, b) for a, b in zip(_values(linear, norm), before, strict=True)),
+        "The two layers are not as they were. Make a new weight and bias, and leave theirs alone.",
+    )
     expect(
         isinstance(got, tuple | list) and len(got) == 2,
         "Two tensors are wanted: `(weight, bias)`.",
@@ -346,6 +392,14 @@ def _ratio(norm):
 @check_fold.wrong("made by *row* k")
 def multiplies_columns(linear, norm):
     return linear.weight * _ratio(norm), fold(linear, norm)[1]
+
+
+@check_fold.wrong("not as they were")
+def writes_into_the_layer(linear, norm):
+    weight, bias = fold(linear, norm)
+    with mini.no_grad():
+        linear.weight.copy_(weight)
+    return linear.weight, bias
 
 
 @check_fold.wrong("`eps` is missing")
@@ -424,6 +478,10 @@ def check_standardise(standardise):
             found, wanted, "the gradient",
             "Mean and variance depend on the weight: no `detach`, no `no_grad`.", rtol=1e-4,
         )  # fmt: skip
+        expect_close(
+            standardise(w, eps=0.5), centred / (var + 0.5).sqrt(), "the weight with eps=0.5",
+            "It is added to the variance, below the root.",
+        )  # fmt: skip
 
 
 @check_standardise.wrong("takes the biased")
@@ -438,6 +496,13 @@ def without_the_root(weight, eps=1e-5):
     dims = tuple(range(1, weight.ndim))
     centred = weight - weight.mean(dims, keepdim=True)
     return centred / ((centred**2).mean(dims, keepdim=True) + eps)
+
+
+@check_standardise.wrong("below the root")
+def adds_eps_to_the_root(weight, eps=1e-5):
+    dims = tuple(range(1, weight.ndim))
+    centred = weight - weight.mean(dims, keepdim=True)
+    return centred / ((centred**2).mean(dims, keepdim=True).sqrt() + eps)
 
 
 @check_standardise.wrong("has its own")
