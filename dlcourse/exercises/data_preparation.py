@@ -345,6 +345,14 @@ def check_moved_box(moved_box):
     mirror = np.array([[-1.0, 0.0], [0.0, 1.0]])
     got = np.ravel(np.asarray(moved_box(box, mirror, middle), float))
     expect(close(got, [18, 4, 26, 8]), "A mirrored box must still have x0 < x1: 18, 4, 26, 8.")
+    sheared = np.array([[1.5, 0.5], [0.0, 0.5]])
+    got = np.ravel(np.asarray(moved_box(box, sheared, middle), float))
+    if close(got, around(four, np.linalg.inv(sheared).T, middle)):
+        raise Hint(
+            "Right for turns, whose inverse is their transpose, and for nothing else: a point that "
+            "is a row is moved by `p @ A.T`."
+        )
+    expect(close(got, [-9, 9, 5, 11]), "Sheared by [[1.5, 0.5], [0, 0.5]]: -9, 9, 5, 11 is wanted.")
 
 
 @check_moved_box.wrong("Two corners are not enough")
@@ -361,6 +369,11 @@ def forgets_the_middle(box, A, middle):
 @check_moved_box.wrong("That is the inverse map")
 def moves_them_back(box, A, middle):
     return moved_box(box, A.T, middle)
+
+
+@check_moved_box.wrong("Right for turns")
+def takes_the_inverse_for_the_transpose(box, A, middle):
+    return moved_box(box, np.linalg.inv(A).T, middle)
 
 
 @check_moved_box.wrong("do not add it again")

@@ -328,7 +328,8 @@ def first_bad(is_bad, n):
 
 @exercise(
     solution=first_bad,
-    reasoning="Between a good and a bad version, each answer halves the distance.",
+    reasoning=r"""Between a good and a bad version, each answer halves the distance. Fewer questions
+than $\log_2 (n - 1)$, rounded up, cannot do: $k$ answers tell at most $2^k$ cases apart.""",
     shown="A thousand versions in ten hours.",
 )
 def check_first_bad(first_bad):

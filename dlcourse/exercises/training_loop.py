@@ -59,7 +59,9 @@ def merge(a, b):
 
 @exercise(
     solution=merge,
-    reasoning="The variance of the whole is the mean variance within, plus that between the means.",
+    reasoning=r"""The variance of the whole is the mean variance within, plus that between the two
+means. With $d$ their distance, the common mean lies $d\,m/(n+m)$ from the one and $d\,n/(n+m)$ from
+the other, and $(n\,m^2 d^2 + m\,n^2 d^2) / (n+m)^3 = n\,m\,d^2 / (n+m)^2$.""",
     shown="Means and variances of shards of any size can be merged exactly.",
 )
 def check_merge(merge):
