@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from fractions import Fraction
 from pathlib import Path
 
 import dlcourse.exercises
@@ -446,6 +447,14 @@ def test_tensors_of_both_frameworks_are_numbers():
     assert not dlcourse.exercises.close([1.0, 2.1], wanted)
     with pytest.raises(dlcourse.exercises.Hint, match=r"`g` is \[1., 2.\]; \[1., 3.\] is right"):
         dlcourse.exercises.expect_close(wanted, torch.tensor([1.0, 3.0]), "g")
+
+
+def test_fractions_and_long_whole_numbers_are_numbers():
+    assert dlcourse.exercises.close(Fraction(1, 3), 1 / 3)
+    assert dlcourse.exercises.close([Fraction(1, 2), 2], [0.5, 2.0])
+    assert dlcourse.exercises.close(2**70, 2.0**70)
+    assert not dlcourse.exercises.close(Fraction(1, 3), 0.25)
+    assert not dlcourse.exercises.close("0.5", 0.5)
 
 
 def test_of_many_numbers_the_first_wrong_one_is_told():

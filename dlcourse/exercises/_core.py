@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import textwrap
 from dataclasses import dataclass, field
+from numbers import Rational
 from pathlib import Path
 from types import CodeType, FunctionType
 
@@ -349,6 +350,8 @@ def _array(value: object) -> np.ndarray | None:
             value = value.detach().numpy()
         if isinstance(value, (list, tuple)):
             value = [_array(part) for part in value]
+        if isinstance(value, Rational):  # a fraction, or an int beyond 64 bits
+            value = float(value)
         array = np.asarray(value)
         return array.astype(np.float64) if array.dtype.kind in "biuf" else None
     except Exception:  # whatever a reader's object does when it is asked for numbers

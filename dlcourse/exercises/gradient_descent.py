@@ -58,7 +58,11 @@ def steps_for(kappa, eps):
     """The least t with ((kappa - 1) / (kappa + 1)) ** t <= eps, for eps < 1."""
     if kappa == 1:
         return 1  # the factor is 0: one step arrives
-    return math.ceil(math.log(eps) / math.log((kappa - 1) / (kappa + 1)))
+    rho = (kappa - 1) / (kappa + 1)
+    t = math.ceil(math.log(eps) / math.log(rho)) - 1  # rounded, it may be one too many
+    while t < 1 or rho**t > eps:
+        t += 1
+    return t
 
 
 @exercise(
@@ -66,7 +70,9 @@ def steps_for(kappa, eps):
     reasoning=r"""Solve $(\rho^*)^t \le \varepsilon$ for $t$. The logarithm of
 $\rho^* = (\kappa - 1)/(\kappa + 1)$ is negative, so dividing by it turns the inequality:
 $t \ge \log\varepsilon / \log\rho^*$, rounded up. For $\kappa = 1$ the factor is 0, its logarithm is
-not finite, and one step is enough.""",
+not finite, and one step is enough. Where the quotient is a whole number, the rounding of the
+logarithms may lift it by a hair, and `ceil` by one: so start a step early, and ask the inequality
+itself.""",
     shown="Ten times the condition number, ten times the steps.",
 )
 def check_steps_for(steps_for):
@@ -108,6 +114,14 @@ def check_steps_for(steps_for):
     expect_close(steps_for(2, 1e-6), 13, "steps_for(2, 1e-6)")
     expect_close(got, 35, "steps_for(10, 1e-3)")
     expect_close(steps_for(1000, 1e-6), 6908, "steps_for(1000, 1e-6)")
+    for kappa, rho in ((7, 0.75), (3, 0.5)):
+        for t in range(1, 31):  # rho**t is exact: 31 bits and fewer
+            expect(
+                close(steps_for(kappa, rho**t), t),
+                f"With kappa = {kappa} the factor is {rho}, and eps = {rho}**{t} is reached in {t} "
+                f"steps exactly; you give {steps_for(kappa, rho**t)}. A quotient of logarithms is "
+                "rounded: ask the inequality itself at the step before.",
+            )
 
 
 @check_steps_for.wrong("smallest whole number")
@@ -133,6 +147,11 @@ def with_the_safe_rate(kappa, eps):
 @check_steps_for.wrong("One case is left")
 def forgets_the_round_valley(kappa, eps):
     return math.ceil(does_not_round(kappa, eps))
+
+
+@check_steps_for.wrong("A quotient of logarithms is rounded")
+def trusts_the_logarithms(kappa, eps):
+    return 1 if kappa == 1 else math.ceil(does_not_round(kappa, eps))
 
 
 @check_steps_for.wrong("adding 1 is too much")
@@ -171,10 +190,18 @@ def check_smallest_curvature(smallest_curvature):
     Q, _ = np.linalg.qr(rng.normal(size=(4, 4)))
     v = rng.normal(size=4)
 
+    products = []
+
     def answer(lambdas, steps, top=5.0):
         H = Q @ np.diag(lambdas) @ Q.T
+        products.clear()
+
+        def hvp(u):
+            products.append(u)
+            return H @ u
+
         with np.errstate(all="ignore"):
-            return smallest_curvature(lambda u: H @ u, v.copy(), top, steps)
+            return smallest_curvature(hvp, v.copy(), top, steps)
 
     got = answer([4.0, 3.0, 1.0, -2.0], 500)
     if np.ndim(got) == 1:
@@ -194,6 +221,12 @@ def check_smallest_curvature(smallest_curvature):
     expect(close(got, -2.0, 1e-3), f"{truth}4, 3, 1, -2 is -2; yours gives {float(got):.4g}.")
     got = answer([4.0, 3.0, 2.0, 0.5], 400)
     expect(close(got, 0.5, 1e-3), f"{truth}4, 3, 2, 0.5 is 0.5; yours gives {float(got):.4g}.")
+    answer([4.0, 3.0, 2.0, 0.5], 2)
+    expect(
+        len(products) <= 3,
+        f"For 2 steps you ask for {len(products)} products H v. One a step is enough: keep it in a "
+        "variable, and form no matrix.",
+    )
 
 
 @check_smallest_curvature.wrong("is the *largest* eigenvalue")
@@ -202,6 +235,11 @@ def plain_power_iteration(hvp, v, top, steps):
         v = v / np.linalg.norm(v)
         curvature, v = v @ hvp(v), hvp(v)
     return curvature
+
+
+@check_smallest_curvature.wrong("form no matrix")
+def forms_the_matrix(hvp, v, top, steps):
+    return np.linalg.eigvalsh([hvp(e) for e in np.eye(len(v))])[0]
 
 
 @check_smallest_curvature.wrong("Undo the shift")
@@ -275,6 +313,13 @@ def check_backtrack(backtrack):
         raise Hint(
             "You ask for more than lr / 2 * |g|^2, or you halve once too often: 0.25 gains enough."
         )
+    if any(close(tried, w + 4.0 * g) for tried in calls):
+        raise Hint("You try `w + lr * g`. The step goes *against* the gradient.")
+    if got < 1e-6 and close(backtrack(parabola, w, g, 0.1), 0.1):
+        raise Hint(
+            "The gain that you ask for stays that of the first rate. It shrinks with the rate that "
+            "you try: compute lr / 2 * |g|^2 anew after each halving."
+        )
     if got < 1e-6:
         raise Hint(
             "Your search ends only where rounding hides the difference. You ask for lr * |g|^2, "
@@ -308,6 +353,21 @@ def asks_for_all_of_it(loss, w, g, lr):
 @check_backtrack.wrong("Ask for half")
 def asks_for_the_whole_slope(loss, w, g, lr):
     while loss(w - lr * g) > loss(w) - lr * (g * g).sum():
+        lr = lr / 2
+    return lr
+
+
+@check_backtrack.wrong("goes *against* the gradient")
+def walks_uphill(loss, w, g, lr):
+    while loss(w + lr * g) > loss(w) - lr / 2 * (g * g).sum() and lr > 1e-9:
+        lr = lr / 2
+    return lr
+
+
+@check_backtrack.wrong("that of the first rate")
+def asks_for_the_first_gain(loss, w, g, lr):
+    wanted = loss(w) - lr / 2 * (g * g).sum()
+    while loss(w - lr * g) > wanted and lr > 1e-9:
         lr = lr / 2
     return lr
 
