@@ -164,7 +164,7 @@ def last_states(out, lengths):
     shown="No padding is read. For the backward half of a bidirectional layer take step 0.",
 )
 def check_last_states(last_states):
-    out = np.arange(24.0).reshape(3, 4, 2)
+    out = np.arange(24.0).reshape(3, 4, 2) * [1, -1]  # neither maxima nor minima stand last
     lengths = np.array([4, 2, 3])
     right = out[[0, 1, 2], [3, 1, 2]]
     cut, shorter = out[:, :4], np.array([3, 1, 2])
@@ -275,43 +275,67 @@ def returns_the_gradients_alone(grads, max_norm):
 
 
 def combine(first, second):
-    """The pair (a, b) of first h -> a1 h + b1 and then h -> a2 h + b2."""
-    (a1, b1), (a2, b2) = first, second
-    return a1 * a2, a2 * b1 + b2
+    """The pair (A, b) of first h -> A1 h + b1 and then h -> A2 h + b2."""
+    (A1, b1), (A2, b2) = first, second
+    return A2 @ A1, A2 @ b1 + b2
 
 
 @exercise(
     solution=combine,
-    reasoning=r"""$a_2 (a_1 h + b_1) + b_2 = (a_1 a_2)\, h + (a_2 b_1 + b_2)$. The operation is
-associative, so the $T$ steps may be combined in pairs, pairs of pairs, and so on.""",
+    reasoning=r"""$A_2 (A_1 h + b_1) + b_2 = (A_2 A_1)\, h + (A_2 b_1 + b_2)$. The operation is
+associative, so the $T$ steps may be combined in pairs, pairs of pairs, and so on. With matrices
+each combination costs $D^3 + D^2$ products, where a step of the loop costs $D^2$; with numbers for
+each unit it costs two a unit. That is why the networks that are scanned have diagonal matrices.""",
     shown="Steps that are linear in h can be put together in any grouping: a parallel scan.",
 )
 def check_combine(combine):
-    got = combine((2.0, 3.0), (5.0, 7.0))
-    expect(np.shape(got) == (2,), "Give the two numbers of the combined step back: `return a, b`.")
-    a, b = got
-    if close(b, 10.0):
+    rng = np.random.default_rng(0)
+    A1, A2, A3 = rng.integers(-2, 4, (3, 3, 3)).astype(float)
+    b1, b2, b3 = rng.integers(-2, 4, (3, 3)).astype(float)
+    try:
+        A, b = combine((A1, b1), (A2, b2))
+    except ValueError as error:
+        if "unpack" not in str(error):
+            raise
+        raise Hint("Give the matrix and the vector of the combined step: `return A, b`.") from error
+    if close(A, A1 * A2) or close(A, A1 + A2):
+        raise Hint("$A_2 (A_1 h)$ is a product of matrices: `@`.")
+    if close(A, A1 @ A2):
+        raise Hint(
+            "The other way round: the *first* step is done first, so it stands at the right."
+        )
+    if close(b, b1 + b2):
         raise Hint("What the first step added is multiplied by the second one, too.")
-    if close(b, 17.0):
-        raise Hint("The other way round: the *first* step is done first.")
-    if close(a, 7.0):
-        raise Hint("The factors are multiplied, not added: $a_2 (a_1 h)$.")
-    expect_close(a, 10.0, "the factor of combine((2, 3), (5, 7))")
-    expect_close(b, 22.0, "the summand of combine((2, 3), (5, 7))")
-    left = combine(combine((2.0, 3.0), (5.0, 7.0)), (0.5, 1.0))
-    expect_close(left, combine((2.0, 3.0), combine((5.0, 7.0), (0.5, 1.0))), "both groupings")
+    if close(b, A1 @ b2 + b1):
+        raise Hint("The vector is the other way round: the second step multiplies what is there.")
+    expect_close(A, A2 @ A1, "the matrix of the combined step")
+    expect_close(b, A2 @ b1 + b2, "the vector of the combined step")
+    left = combine(combine((A1, b1), (A2, b2)), (A3, b3))
+    right = combine((A1, b1), combine((A2, b2), (A3, b3)))
+    for got, wanted in zip(left, right, strict=True):
+        expect_close(got, wanted, "both groupings of three steps")
 
 
 @check_combine.wrong("by the second one, too")
-def adds_the_summands(first, second):
-    return first[0] * second[0], first[1] + second[1]
+def adds_the_vectors(first, second):
+    return second[0] @ first[0], first[1] + second[1]
 
 
-@check_combine.wrong("*first* step")
+@check_combine.wrong("stands at the right")
 def takes_the_second_first(first, second):
     return combine(second, first)
 
 
-@check_combine.wrong("multiplied, not added")
-def adds_the_factors(first, second):
-    return first[0] + second[0], second[0] * first[1] + second[1]
+@check_combine.wrong("vector is the other way round")
+def takes_the_second_vector_first(first, second):
+    return combine(first, second)[0], combine(second, first)[1]
+
+
+@check_combine.wrong("product of matrices")
+def multiplies_entry_by_entry(first, second):
+    return second[0] * first[0], second[0] @ first[1] + second[1]
+
+
+@check_combine.wrong("`return A, b`")
+def gives_the_matrix_alone(first, second):
+    return second[0] @ first[0]
