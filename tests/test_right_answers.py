@@ -12,6 +12,7 @@ import dlcourse.exercises
 from dlcourse import mini
 
 import numpy as np
+import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -127,6 +128,90 @@ def counts_up(stem, growth, channels):
     while copied + stem + depth * growth <= channels:
         depth, copied = depth + 1, copied + stem + depth * growth
     return depth
+
+
+@accepted("datasets_and_loaders.budget_batches")
+def batches_as_arrays(lengths, budget):
+    order, batches, start = np.argsort(lengths), [], 0
+    for i in range(1, len(order) + 1):
+        if i == len(order) or (i + 1 - start) * lengths[order[i]] > budget:
+            batches.append(order[start:i])
+            start = i
+    return batches
+
+
+@accepted("datasets_and_loaders.thresholdout")
+def answers_with_a_list(train, holdout, threshold, eta, xi):
+    if abs(train - holdout) - eta <= threshold:
+        return [train, 0]
+    return [holdout + xi, 1]
+
+
+@accepted("datasets_and_loaders.shuffle_buffer")
+def gives_before_it_takes(stream, size, rng):
+    buffer = []
+    for item in stream:
+        buffer.append(item)
+        if len(buffer) == size:
+            yield buffer.pop(rng.integers(size))
+    while buffer:
+        yield buffer.pop(rng.integers(len(buffer)))
+
+
+@accepted("data_preparation.out_of_fold")
+def codes_by_pandas(categories, y, folds):
+    table, codes = pd.DataFrame({"c": categories, "y": y}), pd.Series(index=range(len(y)))
+    for fold in np.unique(folds):
+        other = table[folds != fold]
+        means = other.groupby("c")["y"].mean()
+        codes[folds == fold] = table["c"][folds == fold].map(means).fillna(other["y"].mean())
+    return codes
+
+
+@accepted("training_loop.order")
+def order_one_by_one(n, seed, epoch, position):
+    rng = np.random.default_rng([seed, epoch])
+    return (int(i) for i in rng.permutation(n)[position:])
+
+
+@accepted("training_loop.auc")
+def auc_by_torch(scores, positive):
+    scores, positive = torch.tensor(scores), torch.tensor(positive)
+    negatives, wanted = scores[~positive].sort().values, scores[positive]
+    sides = [torch.searchsorted(negatives, wanted, right=side) for side in (False, True)]
+    return (sides[0] + sides[1]).double().mean() / 2 / len(negatives)
+
+
+@accepted("debugging.train_epoch")
+def leaves_the_model_in_evaluation(model, optimizer, loss_fn, batches):
+    model.train()
+    losses, sizes = [], []
+    for x, y in batches:
+        loss = loss_fn(model(x), y)
+        model.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        sizes.append(len(y))
+    model.eval()
+    return np.average(losses, weights=sizes)
+
+
+@accepted("debugging.masked_mean")
+def mean_of_filled(losses, lengths):
+    behind = mini.arange(losses.shape[1])[None] >= lengths[:, None]
+    return losses.masked_fill(behind, 0.0).sum() / lengths.sum()
+
+
+@accepted("debugging.rows_mixed")
+def by_gradients(function, x):
+    x = x.detach().clone().requires_grad_()
+    out = function(x)
+    for i in range(len(x)):
+        (g,) = mini.autograd.grad(out[i].sum(), x, retain_graph=True)
+        if bool((g[mini.arange(len(x)) != i] != 0).any()):
+            return True
+    return False
 
 
 @pytest.mark.parametrize(("name", "answer"), ANSWERS)
