@@ -1,7 +1,7 @@
-"""The negative log likelihood, as one node: torch calls it NllLossBackward0."""
+"""What losses are made of: the negative log likelihood as one node, a difference, cross-entropy."""
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.operation import Op
+from dlcourse.mini.ops.operation import Op, arrays
 
 import numpy as np
 
@@ -43,6 +43,21 @@ class NllLoss(Op):
         if ctx.reduction == "none":
             grad_output = grad_output.unsqueeze(ctx.dim)
         return grad_output * Tensor(slope), None, None, None
+
+
+class DifferenceLikeFirst(Op):
+    """x - y in the type of x, for types that are not the same: these have no gradient."""
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.dtypes = x.dtype, y.dtype
+        a, b = arrays(x, y)
+        return Tensor((a - b).astype(x._data.dtype))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        wanted, found = ctx.dtypes if ctx.needs_input_grad[0] else ctx.dtypes[::-1]
+        raise RuntimeError(f"Found dtype {found.scalar_type} but expected {wanted.scalar_type}")
 
 
 class BinaryCrossEntropy(Op):

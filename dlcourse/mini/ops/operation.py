@@ -82,6 +82,13 @@ def promote(a, b):
     return np.promote_types(a, b)
 
 
+def check_kernel(kernel, numpy_dtype, kinds="f"):
+    """Refuse a dtype for which torch's `kernel` is not written, with torch's sentence."""
+    if numpy_dtype.kind not in kinds:
+        name = from_numpy_dtype(numpy_dtype).scalar_type
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{name}'")
+
+
 def check_broadcast(shape_a, shape_b):
     """Refuse shapes that do not broadcast, with torch's sentence."""
     for back in range(1, min(len(shape_a), len(shape_b)) + 1):

@@ -4,7 +4,7 @@ Un-broadcasting is the engine's business (`Function._fit`), so no `backward` her
 """
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._dtype import get_default_dtype
+from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
 from dlcourse.mini.ops.creation import zeros_like
 from dlcourse.mini.ops.operation import (
     Op,
@@ -13,6 +13,7 @@ from dlcourse.mini.ops.operation import (
     float_array,
     masked,
     operands,
+    result_dtype,
 )
 
 import numpy as np
@@ -31,15 +32,24 @@ class Add(Op):
         return grad_output, grad_output
 
 
+def subtractable(x, y):
+    """The arrays of x and y, neither of them of booleans."""
+    kinds = x._data.dtype.kind + y._data.dtype.kind
+    if "b" in kinds:
+        which, instead = "a bool tensor", "If you are trying to invert a mask, use the `~` or "
+        if kinds == "bb":
+            which, instead = "two bool tensors", "Use the `^` or "
+        raise RuntimeError(
+            f"Subtraction, the `-` operator, with {which} is not supported. {instead}"
+            f"`logical_{'xor' if kinds == 'bb' else 'not'}()` operator instead."
+        )
+    return arrays(x, y)
+
+
 class Sub(Op):
     @staticmethod
     def forward(ctx, x, y):
-        a, b = arrays(x, y)
-        if a.dtype.kind == "b":
-            raise RuntimeError(
-                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
-                "`^` or `logical_xor()` operator instead."
-            )
+        a, b = subtractable(x, y)
         return Tensor(a - b)
 
     @staticmethod
@@ -54,7 +64,7 @@ class Rsub(Op):
 
     @staticmethod
     def forward(ctx, x, number):
-        a, b = arrays(as_tensor_operand(number, x), x)
+        a, b = subtractable(as_tensor_operand(number, x), x)
         return Tensor(a - b)
 
     @staticmethod
@@ -407,12 +417,29 @@ for op in (Add, Sub, Neg, Mul, Div, Reciprocal, Exp, Log, Sqrt, Tanh, Sigmoid):
 
 def add(input, other, *, alpha=1):
     """input + alpha * other."""
-    return Add.apply(*operands(input, other if alpha == 1 else alpha * other))
+    x, y = operands(input, other)
+    return Add.apply(x, y if alpha == 1 and alpha is not True else scaled(alpha, x, y))
+
+
+def scaled(alpha, x, y):
+    """alpha * y in the type of x + y, which alpha must fit."""
+    dtype = from_numpy_dtype(result_dtype(x, y))
+    if isinstance(alpha, bool) and dtype.name != "bool":
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and not dtype.is_floating_point:
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    return (y.to(dtype) * alpha).to(dtype)
 
 
 def sub(input, other, *, alpha=1):
     """input - alpha * other."""
-    return Sub.apply(*operands(input, other if alpha == 1 else alpha * other))
+    x, y = operands(input, other)
+    if alpha != 1 or alpha is True:
+        subtractable(x, y)
+        y = scaled(alpha, x, y)
+    return Sub.apply(x, y)
 
 
 subtract = sub
@@ -451,7 +478,11 @@ def rsub(input, other, *, alpha=1):
     """other - alpha * input."""
     if isinstance(other, Tensor):
         return sub(other, input, alpha=alpha)
-    return Rsub.apply(input if alpha == 1 else input * alpha, other)
+    if alpha != 1 or alpha is True:
+        number = as_tensor_operand(other, input)
+        subtractable(number, input)
+        input = scaled(alpha, number, input)
+    return Rsub.apply(input, other)
 
 
 def rdiv(input, other):

@@ -4,8 +4,11 @@ import math
 import warnings
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._dtype import from_numpy_dtype
 from dlcourse.mini.nn.functional.reduction import no_legacy, reduced, same_size, weighted
 from dlcourse.mini.ops.creation import full_like
+from dlcourse.mini.ops.loss import DifferenceLikeFirst
+from dlcourse.mini.ops.operation import check_kernel, result_dtype
 
 import numpy as np
 
@@ -20,7 +23,8 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     # NB: in torch this is one node, MseLossBackward0; in mini it is the composition.
     no_legacy(size_average, reduce)
     same_size(input, target)
-    return weighted((input - target) ** 2, weight, reduction)
+    difference = _difference("mse_cpu", input, target) if weight is None else input - target
+    return weighted(difference**2, weight, reduction)
 
 
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
@@ -38,7 +42,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
         return reduced((input - target).abs(), reduction)
-    return reduced(_huber(input - target, beta) / beta, reduction)
+    return reduced(_huber(_difference("smooth_l1_cpu", input, target), beta) / beta, reduction)
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
@@ -46,12 +50,33 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     same_size(input, target)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    each = _huber(input - target, delta)
+    each = _huber(_difference_like_input("huber_cpu", input, target), delta)
     if weight is None:
         return reduced(each, reduction)
     if weight.shape != input.shape:
         raise ValueError("Weights and input must have the same size.")
     return reduced(each * weight, reduction)
+
+
+def _difference(kernel, input, target):
+    """input - target as floats, booleans too."""
+    dtype = result_dtype(input, target)
+    check_kernel(kernel, dtype)
+    return input.to(from_numpy_dtype(dtype)) - target.to(from_numpy_dtype(dtype))
+
+
+def _difference_like_input(kernel, input, target):
+    """input - target in the type of the input; a gradient wants both of one type."""
+    dtype = from_numpy_dtype(result_dtype(input, target))
+    if dtype.priority > input.dtype.priority:
+        raise RuntimeError(
+            f"result type {dtype.scalar_type} can't be cast to the desired output type "
+            f"{input.dtype.scalar_type}"
+        )
+    check_kernel(kernel, dtype.numpy)
+    if input.dtype is target.dtype:
+        return input - target
+    return DifferenceLikeFirst.apply(input, target)
 
 
 def _huber(difference, delta):
