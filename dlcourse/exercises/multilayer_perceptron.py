@@ -245,6 +245,7 @@ $\\alpha = \\sqrt{\\lVert v \\rVert / \\lVert u \\rVert}$; the bias is part of $
 def check_balance(balance):
     rng = np.random.default_rng(0)
     W1, b1, W2 = rng.normal(size=(4, 3)), rng.normal(size=4), 3 * rng.normal(size=(2, 4))
+    W2[:, 3] /= 100  # not every unit is large
     got = balance(W1.copy(), b1.copy(), W2.copy())
     expect(isinstance(got, tuple | list) and len(got) == 3, "Return the three arrays W1, b1, W2.")
     got = [np.asarray(a, dtype=float) for a in got]

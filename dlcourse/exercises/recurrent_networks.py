@@ -238,6 +238,8 @@ def check_clip_by_norm(clip_by_norm):
     if close(small[0], [6.0, 0.0]):
         raise Hint("A gradient that is short enough stays as it is: the factor is at most 1.")
     expect_close(small[0], grads[0], "a gradient below the limit")
+    tiny, _ = clip_by_norm([g / 10 for g in grads], 0.1)
+    expect_close(tiny[1], [[0.0], [0.08]], "the second gradient of norm 0.5, clipped to 0.1")
     nothing, _ = clip_by_norm([np.zeros(2)], 1.0)
     expect_close(nothing[0], np.zeros(2), "a gradient of zeros")
 
@@ -252,6 +254,12 @@ def adds_the_norms(grads, max_norm):
 def clips_each_alone(grads, max_norm):
     norm = np.sqrt(sum((g**2).sum() for g in grads))
     return [g * min(1.0, max_norm / np.linalg.norm(g)) for g in grads], norm
+
+
+@check_clip_by_norm.wrong("clipped to 0.1")
+def clips_above_one_only(grads, max_norm):
+    clipped, norm = clip_by_norm(grads, max_norm)
+    return (clipped if norm > 1 else grads), norm
 
 
 @check_clip_by_norm.wrong("at most 1")
