@@ -34,29 +34,41 @@ check_parameters.wrong("three layers", 84_000)
 
 @exercise(
     name="arrangement",
-    solution=6561,
-    reasoning="""Layers of $H$ fold into $H$ pieces each, and $24 / H$ of them into $H^{24/H}$:
-$2^{12} = 4^6 = 4096$, but $3^8 = 6561$. With $n$ units, $(n/H) \\log H$ is largest at
-$H = e$.""",
+    solution=8748,
+    reasoning="""The widths are multiplied, and their sum is 25. A width above 4 is better split, as
+$2 (H - 2) > H$; three twos are worse than two threes; a one is wasted. So seven layers of three,
+and one of four or two of two: $3^7 \\cdot 4 = 8748$.""",
     shown="Narrow layers fold most, but not the narrowest: a layer of one unit folds nothing.",
 )
 def check_arrangement(answer):
-    if close(answer, 4096):
-        raise Hint("That is twelve layers of two, or six of four. Is there nothing better between?")
-    if close(answer, 24) or close(answer, 25):
+    if close(answer, 3125):
+        raise Hint("That is five layers of five. Is one of five better than a two and a three?")
+    if close(answer, 6561):
+        raise Hint("That is eight layers of three, and one unit is left over. Put it to use.")
+    if close(answer, 4096) or close(answer, 6144):
+        raise Hint("Nearly all in twos. Compare three layers of two with two layers of three.")
+    if close(answer, 19683):
+        raise Hint("Nine layers of three are 27 units.")
+    if close(answer, 25) or close(answer, 26):
         raise Hint("That is all of them side by side. Put some behind each other.")
-    if close(answer, 2**24):
+    if close(answer, 2**25):
         raise Hint("Each layer must fold, and a layer of one unit has no crease to fold at.")
     if close(answer, 8) or close(answer, 3):
         raise Hint("Not how many layers or units a layer: how many pieces they draw.")
-    expect(close(answer, 6561), "H pieces from each of 24 / H layers: compare the divisors of 24.")
+    expect(
+        close(answer, 8748),
+        "The widths add up to 25, and the pieces are their product. Which widths are better split?",
+    )
 
 
-check_arrangement.wrong("nothing better between", 4096)
+check_arrangement.wrong("a two and a three", 3125)
+check_arrangement.wrong("left over", 6561)
+check_arrangement.wrong("Compare three layers of two", 6144)
+check_arrangement.wrong("27 units", 3**9)
 check_arrangement.wrong("side by side", 25)
-check_arrangement.wrong("no crease", 2**24)
+check_arrangement.wrong("no crease", 2**25)
 check_arrangement.wrong("how many pieces", 8)
-check_arrangement.wrong("divisors of 24", 1296)
+check_arrangement.wrong("better split", 7776)
 
 
 # -- by hand -----------------------------------------------------------------------------------
