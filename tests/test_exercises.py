@@ -8,6 +8,7 @@ dlcourse.exercises and of two more exercises below.
 import ast
 import importlib
 import json
+import random
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import dlcourse.exercises
+from dlcourse import mini
 from dlcourse.exercises import _core
 
 import numpy as np
@@ -363,6 +365,36 @@ def test_a_method_left_empty_is_named(sample):
     verdict = sample["sample.Square"].verdict(Square)
     assert verdict.state == "not yet"
     assert "`backward` is still empty" in verdict.message
+
+
+def test_a_check_has_chance_of_its_own(sample):
+    """Random answers get one verdict, and a page draws what it would draw without the check."""
+    torch = pytest.importorskip("torch")
+    draws = {
+        "random": random.random,
+        "numpy": np.random.random,
+        "mini": lambda: mini.rand(1).item(),
+        "torch": lambda: torch.rand(1).item(),
+    }
+
+    def guess(f, x, eps):
+        random.seed(5) if x < 0 else None  # whatever an answer does to them
+        return sum(draw() for draw in draws.values())
+
+    for draw in draws.values():
+        draw()
+    first, second = (repr(sample["sample.slope"].verdict(guess)) for _ in range(2))
+    assert first == second
+    assert "right" not in first.split("\n")[0]
+
+    before = random.getstate(), np.random.get_state(), mini.get_rng_state(), torch.get_rng_state()
+    wanted = [draw() for draw in draws.values()]
+    random.setstate(before[0])
+    np.random.set_state(before[1])
+    mini.set_rng_state(before[2])
+    torch.set_rng_state(before[3])
+    sample["sample.slope"].verdict(guess)
+    assert [draw() for draw in draws.values()] == wanted
 
 
 def test_check_prints_the_verdict(sample, capsys):

@@ -1,6 +1,7 @@
 """The machinery behind `check` and `solution`; how exercises are written stands in __init__.py."""
 
 import ast
+import contextlib
 import difflib
 import dis
 import html
@@ -8,6 +9,7 @@ import importlib
 import inspect
 import linecache
 import pkgutil
+import random
 import re
 import sys
 import sysconfig
@@ -140,7 +142,8 @@ class Exercise:
         try:
             _refuse_stub(answer)
             self._refuse_other_kind(answer)
-            self.examine(answer)
+            with _chance_of_its_own():
+                self.examine(answer)
         except NotYet as unfinished:
             text = f"Fill in `{short}`, then run the cell again. {unfinished}".strip()
             return Verdict(self.name, "not yet", text)
@@ -251,6 +254,29 @@ def _is_unfinished(error: Exception, answer: object) -> bool:
 def _methods(cls: type) -> dict[str, CodeType]:
     unwrapped = {name: getattr(part, "__func__", part) for name, part in vars(cls).items()}
     return {name: f.__code__ for name, f in unwrapped.items() if inspect.isfunction(f)}
+
+
+@contextlib.contextmanager
+def _chance_of_its_own():
+    """The shared random generators begin anew inside, and are as they were after it.
+
+    So a check says the same in every run, and a page draws the same with it and without.
+    """
+    libraries = [sys.modules.get(name) for name in ("dlcourse.mini", "torch")]
+    generators = [lib.random.default_generator for lib in libraries if lib is not None]
+    states = [generator.get_state() for generator in generators]
+    of_numpy, of_python = np.random.get_state(), random.getstate()
+    for generator in generators:
+        generator.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
+    try:
+        yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+        np.random.set_state(of_numpy)
+        random.setstate(of_python)
 
 
 # ------------------------------------------------------------- an exception becomes a sentence
