@@ -22,8 +22,11 @@ import numpy as np
     shown="A tie decides the second merge: 'most frequent' alone is not yet an algorithm.",
 )
 def check_first_merges(first_merges):
-    got = [str(token) for token in first_merges]
-    expect(len(got) == 3, "Give the three new tokens as a list of strings, the first one first.")
+    got = [token.decode() if isinstance(token, bytes) else token for token in first_merges]
+    expect(
+        len(got) == 3 and all(isinstance(token, str) for token in got),
+        "Give the three new tokens as a list of strings, the first one first.",
+    )
     if got[0] == "na":
         raise Hint("n, a stands there three times. Count a, n in both words.")
     if got[0] != "an":
@@ -140,6 +143,15 @@ def check_nucleus(nucleus):
     expect(np.array_equal(probs, before), "`nucleus` changed its input: work on a copy.")
     expect_close(nucleus(probs, 1.0), before, "nucleus(probs, 1.0)")
     expect_close(nucleus(probs, 0.01), [0, 1, 0, 0], "nucleus(probs, 0.01), one token at least,")
+    even = np.array([0.25, 0.25, 0.25, 0.25])
+    kept = np.asarray(nucleus(even.copy(), 0.6)) > 0
+    expect(
+        kept.sum() == 3,
+        f"Of four tokens of 0.25 each the fewest that reach 0.6 are 3; kept: {kept.sum()}. A bound "
+        "on the single probability keeps or drops all that are equal.",
+    )
+    kept = np.asarray(nucleus(even.copy(), 0.5)) > 0
+    expect(kept.sum() == 2, "Two tokens of 0.25 each reach 0.5: the fewest, so not a third.")
 
 
 @check_nucleus.wrong("Half is not yet")
@@ -164,6 +176,22 @@ def takes_one_more(probs, p):
     count = min(int((np.cumsum(probs[order]) < p).sum()) + 2, len(probs))
     kept = np.zeros_like(probs)
     kept[order[:count]] = probs[order[:count]]
+    return kept / kept.sum()
+
+
+@check_nucleus.wrong("on the single probability")
+def bounds_the_single_probability(probs, p):
+    order = np.argsort(-probs)
+    reached = min(int((np.cumsum(probs[order]) < p).sum()), len(probs) - 1)
+    kept = np.where(probs >= probs[order[reached]], probs, 0)
+    return kept / kept.sum()
+
+
+@check_nucleus.wrong("not a third")
+def goes_on_where_p_is_reached(probs, p):
+    order = np.argsort(-probs, kind="stable")
+    kept = np.zeros_like(probs)
+    kept[order] = np.where(np.cumsum(probs[order]) - probs[order] <= p, probs[order], 0)
     return kept / kept.sum()
 
 
@@ -273,6 +301,43 @@ def check_longest_copy(longest_copy):
         "Of 'heaven the earth' the longest run is ' the earth', and it begins in the middle: the "
         "first run that is found need not be the longest.",
     )
+    written, source = "the light was good, and the light was day" * 3, _Searched(source)
+    longest_copy(written, source)
+    expect(
+        source.times <= 3 * len(written),
+        f"For {len(written)} characters you have searched the source {source.times} times. What "
+        "begins one place later need not be tried at a shorter length than the best so far.",
+    )
+
+
+class _Searched(str):
+    """A text that counts how often somebody searches it, or takes one of its characters."""
+
+    times = 0
+
+    def __contains__(self, part):
+        self.times += 1
+        return super().__contains__(part)
+
+    def __iter__(self):
+        self.times += len(self)
+        return super().__iter__()
+
+    def __getitem__(self, at):
+        self.times += 1
+        return super().__getitem__(at)
+
+    def find(self, *args):
+        self.times += 1
+        return super().find(*args)
+
+    def index(self, *args):
+        self.times += 1
+        return super().index(*args)
+
+    def count(self, *args):
+        self.times += 1
+        return super().count(*args)
 
 
 @check_longest_copy.wrong("at the beginning")
@@ -301,6 +366,13 @@ def takes_the_first(written, source):
         if written[:length] in source and length > 3:
             return written[:length]
     return longest_copy(written, source)
+
+
+@check_longest_copy.wrong("have searched the source")
+def tries_every_run(written, source):
+    ends = range(len(written) + 1)
+    runs = (written[start:end] for start in ends for end in ends[start:])
+    return max((run for run in runs if run in source), key=len, default="")
 
 
 # ---------------------------------------------------------------------------------------- penalize
@@ -336,7 +408,8 @@ def check_penalize(penalize):
         raise Hint("The penalty is a factor, not something to subtract.")
     expect_close(got, [2.0, -2.0, 0.5, 1.5], "penalize([2, -1, 0.5, 3], [1, 3, 3], 2.0)")
     expect(np.array_equal(logits, before), "`penalize` changed its input: work on a copy.")
-    expect_close(penalize(logits, [], 2.0), before, "penalize(logits, [], 2.0)")
+    got = penalize(logits, [0, 2], 4.0)
+    expect_close(got, [0.5, -1.0, 0.125, 3.0], "penalize([2, -1, 0.5, 3], [0, 2], 4.0)")
 
 
 @check_penalize.wrong("goes up")

@@ -187,6 +187,16 @@ def _centres_over_time(x):
     return x - x.mean(0)
 
 
+def _features_cancel(x):
+    heard = _leaks_in_the_middle(x)[:, :1]
+    return mini.cat([heard, -heard, 0 * heard], 1)
+
+
+def _keeps_its_length(x):
+    heard = _leaks_in_the_middle(x)[:, :1]
+    return mini.cat([heard.cos(), heard.sin(), 0 * heard], 1)
+
+
 @exercise(
     solution=hears_the_future,
     reasoning="""One gradient for each position: that of a number made of `out[t]` alone, with
@@ -201,8 +211,10 @@ def check_hears_the_future(hears_the_future):
         "a layer that leaves each position alone": (lambda x: x**2, False),
         "a mask that is off by one": (_leaks_by_one, True),
         "a layer whose position 1 hears position 3": (_leaks_in_the_middle, True),
-        "a small leak": (lambda x: _leaks_in_the_middle(x, 1e-3), True),
+        "a small leak": (lambda x: _leaks_in_the_middle(x, 1e-9), True),
         "a layer that subtracts the mean over time": (_centres_over_time, True),
+        "a leak into features that cancel": (_features_cancel, True),
+        "a leak that turns the output, and leaves its length": (_keeps_its_length, True),
     }
     for name, (model, leaks) in cases.items():
         got = hears_the_future(model, x)
@@ -216,6 +228,10 @@ def check_hears_the_future(hears_the_future):
             raise Hint("A leak from position 3 to position 1 passes: ask every t, not one.")
         if name == "a small leak":
             raise Hint("A small leak passes: what a mask forbids is 0, so allow nothing but 0.")
+        if name.startswith("a leak into features"):
+            raise Hint("A leak into features whose sum is always 0 passes: weigh them at random.")
+        if name.startswith("a leak that turns"):
+            raise Hint("A leak that turns the output passes: the sum of its squares never changes.")
         raise Hint(f"You do not see that {name} leaks: here every position hears every other.")
 
 
@@ -255,6 +271,28 @@ def tolerates_a_little(model, x):
     for t in range(len(x)):
         (heard,) = mini.autograd.grad((out[t] ** 2).sum(), [x], retain_graph=True)
         if (heard[t + 1 :].abs() > 0.05).any().item():
+            return True
+    return False
+
+
+@check_hears_the_future.wrong("whose sum is always 0")
+def adds_up_the_features(model, x):
+    x = mini.tensor(x.numpy(), requires_grad=True)
+    out = model(x)
+    for t in range(len(x)):
+        (heard,) = mini.autograd.grad(out[t].sum(), [x], retain_graph=True)
+        if (heard[t + 1 :] != 0).any().item():
+            return True
+    return False
+
+
+@check_hears_the_future.wrong("sum of its squares")
+def adds_up_the_squares(model, x):
+    x = mini.tensor(x.numpy(), requires_grad=True)
+    out = model(x)
+    for t in range(len(x)):
+        (heard,) = mini.autograd.grad((out[t] ** 2).sum(), [x], retain_graph=True)
+        if (heard[t + 1 :] != 0).any().item():
             return True
     return False
 
