@@ -505,7 +505,6 @@ def check_trace_estimate(trace_estimate):
     vs = mini.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=mini.float64)
     try:
         got = trace_estimate(loss, w, vs)
-        sweeps.clear()
         single = trace_estimate(loss, w, vs[:1])
     except RuntimeError as error:
         if "does not require grad" in str(error):
@@ -539,6 +538,10 @@ def check_trace_estimate(trace_estimate):
         raise Hint("You add up the entries of Hv; v^T H v weighs them by v once more.")
     expect_close(single, 64.0, "v^T H v for v = [1, 1] and H = [[6, 5], [5, 48]]")
     expect_close(got, 54.0, "the estimate from v = [1, 1] and v = [1, -1]")
+    longer = trace_estimate(loss, w, mini.tensor([[2.0, 1.0]], dtype=mini.float64))
+    expect_close(longer, 92.0, "v^T H v for v = [2, 1]")
+    sweeps.clear()
+    trace_estimate(loss, w, vs[:1])
     expect(
         len(sweeps) <= 2,
         f"The number is right, but one v takes you {len(sweeps)} sweeps, a row of H each after the "

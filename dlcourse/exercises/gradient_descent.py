@@ -292,11 +292,12 @@ def check_backtrack(backtrack):
     def parabola(w):
         calls.append(np.array(w))
         if len(calls) > 400:
-            raise Hint(
-                "Your loop does not end. At the minimum g is 0, and a gain of 0 is all that can be "
-                "had: ask for `>=`, and not for `>`."
-            )
+            raise Hint(endless)
         return (w @ (np.array([3.0, 0.5]) * w)) / 2
+
+    endless = (
+        "Your loop does not end. Does it try `loss(w - lr * g)`, with a smaller `lr` each time?"
+    )
 
     w = np.array([1.0, -2.0])
     g = np.array([3.0, -1.0])
@@ -331,6 +332,22 @@ def check_backtrack(backtrack):
         backtrack(parabola, w, g, 0.1), 0.1, "the rate, where the first one, 0.1, gains enough"
     )
     calls.clear()
+    got = backtrack(parabola, w, g, 0.4)  # 0.4 gains 0.45 of lr * |g|^2
+    if close(got, 0.4):
+        raise Hint(
+            "At lr = 0.4 the step gains 0.45 times lr * |g|^2, and you take it. Half of it is "
+            "asked for."
+        )
+    expect_close(got, 0.2, "the rate, from lr = 0.4")
+    there = np.array([-3.0, 2.0])
+    calls.clear()
+    got = backtrack(lambda w: parabola(w - there), w + there, g, 4.0)
+    expect_close(got, 0.25, "the rate for the same parabola with its minimum at (-3, 2)")
+    calls.clear()
+    endless = (
+        "Your loop does not end. At the minimum g is 0, and a gain of 0 is all that can be had: "
+        "ask for `>=`, and not for `>`."
+    )
     expect_close(
         backtrack(parabola, 0 * w, 0 * g, 1.0), 1.0, "the rate at the minimum, from lr = 1"
     )
@@ -368,6 +385,20 @@ def walks_uphill(loss, w, g, lr):
 def asks_for_the_first_gain(loss, w, g, lr):
     wanted = loss(w) - lr / 2 * (g * g).sum()
     while loss(w - lr * g) > wanted and lr > 1e-9:
+        lr = lr / 2
+    return lr
+
+
+@check_backtrack.wrong("Half of it is asked for")
+def asks_for_a_third(loss, w, g, lr):
+    while loss(w - lr * g) > loss(w) - lr / 3 * (g * g).sum():
+        lr = lr / 2
+    return lr
+
+
+@check_backtrack.wrong("Does it try `loss(w - lr * g)`")
+def tries_the_step_alone(loss, w, g, lr):
+    while loss(lr * g) > loss(w) - lr / 2 * (g * g).sum():
         lr = lr / 2
     return lr
 
