@@ -296,7 +296,8 @@ def check_backtrack(backtrack):
         return (w @ (np.array([3.0, 0.5]) * w)) / 2
 
     endless = (
-        "Your loop does not end. Does it try `loss(w - lr * g)`, with a smaller `lr` each time?"
+        "Your loop does not end. Does it try `loss(w - lr * g)` with a smaller `lr` each time, and "
+        "ask for a gain that shrinks with it?"
     )
 
     w = np.array([1.0, -2.0])
@@ -396,7 +397,7 @@ def asks_for_a_third(loss, w, g, lr):
     return lr
 
 
-@check_backtrack.wrong("Does it try `loss(w - lr * g)`")
+@check_backtrack.wrong("Does it try `loss(w - lr * g)` with")
 def tries_the_step_alone(loss, w, g, lr):
     while loss(lr * g) > loss(w) - lr / 2 * (g * g).sum():
         lr = lr / 2
