@@ -84,6 +84,11 @@ def check_softmax_vjp(softmax_vjp):
         raise Hint("The inner sum runs over the classes (axis 1), not over the batch (axis 0).")
     if close(got, out * (grad - grad.sum(1, keepdims=True))):
         raise Hint("The inner sum is weighted by the probabilities: $\\sum_k g_k p_k$.")
+    if close(got, grad - out * grad.sum(1, keepdims=True)):
+        raise Hint(
+            "That is the backward of *log*-softmax. Here `grad_output` is by the probabilities, not "
+            "by their logarithms."
+        )
     if close(got, -truth):
         raise Hint("The right numbers with the wrong sign: what stands before the inner sum?")
     if close(got, truth / out):
@@ -113,6 +118,11 @@ def sums_over_the_batch(out, grad_output):
 @check_softmax_vjp.wrong("weighted by the probabilities")
 def forgets_the_weights(out, grad_output):
     return out * (grad_output - grad_output.sum(axis=1, keepdims=True))
+
+
+@check_softmax_vjp.wrong("*log*-softmax")
+def takes_that_of_the_logarithm(out, grad_output):
+    return grad_output - out * grad_output.sum(axis=1, keepdims=True)
 
 
 @check_softmax_vjp.wrong("keepdims=True")

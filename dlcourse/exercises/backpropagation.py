@@ -258,6 +258,10 @@ def check_residual_backward(residual_backward):
         raise Hint("The gradient by W is transposed: outputs come first, `delta.T @ X`.")
     if close(by_W, G.T @ X):
         raise Hint("By X the slope is there; the gradient by W needs it, too: `delta.T @ X`.")
+    if close(by_W, (G * (1 - H**2)).T @ H):
+        raise Hint("W multiplied what went *into* the layer: `delta.T @ X`, and not `H`.")
+    if close(by_W, right_W / len(X)):
+        raise Hint("No 1 / B here: it is in `G` already, from the mean in the loss.")
     expect_close(by_W, right_W, "the gradient by W")
 
 
@@ -295,6 +299,18 @@ def transposes_the_gradient(X, W, H, G):
     return G + delta @ W, X.T @ delta
 
 
+@check_residual_backward.wrong("went *into* the layer")
+def takes_what_came_out(X, W, H, G):
+    delta = G * (1 - H**2)
+    return G + delta @ W, delta.T @ H
+
+
+@check_residual_backward.wrong("No 1 / B here")
+def divides_by_the_batch(X, W, H, G):
+    delta = G * (1 - H**2)
+    return G + delta @ W, delta.T @ X / len(X)
+
+
 @check_residual_backward.wrong("two gradients back")
 def gives_one_gradient(X, W, H, G):
     return G + (G * (1 - H**2)) @ W
@@ -327,6 +343,8 @@ def check_feedback_alignment(feedback_alignment):
     )
     for_W1, for_W2 = got
     slope = 1 - H**2
+    if np.shape(for_W1) == (2, 3) and np.shape(for_W2) == (3, 4):
+        raise Hint("The two have changed places: the step for W1 comes first.")
     if close(for_W1, (delta2 @ R).T @ X):
         raise Hint("The blame of a hidden unit is still multiplied by its slope, `1 - H**2`.")
     if close(for_W1, (delta2 @ R * H).T @ X):
@@ -359,6 +377,11 @@ def walks_downhill_already(X, H, delta2, R):
 @check_feedback_alignment.wrong("do not divide again")
 def divides_again(X, H, delta2, R):
     return ((delta2 @ R) * (1 - H**2)).T @ X / len(X), delta2.T @ H
+
+
+@check_feedback_alignment.wrong("changed places")
+def gives_the_second_first(X, H, delta2, R):
+    return feedback_alignment(X, H, delta2, R)[::-1]
 
 
 @check_feedback_alignment.wrong("as before")
