@@ -189,8 +189,8 @@ class InverseSqrt(mini.optim.lr_scheduler.LRScheduler):
 @exercise(
     solution=InverseSqrt,
     reasoning="""`super().__init__` makes the first step, which calls `get_lr`: what that needs must
-be there before. A closed form of `last_epoch` and `base_lrs` needs no other state, so
-`state_dict` (all attributes but the optimiser) resumes it exactly.""",
+be there before, and `last_epoch` is handed on. A closed form of `last_epoch` and `base_lrs` needs
+no other state, so `state_dict` (all attributes but the optimiser) resumes it exactly.""",
     shown="One counter is all its state, so it resumes exactly.",
     stub='''
 class InverseSqrt(mini.optim.lr_scheduler.LRScheduler):

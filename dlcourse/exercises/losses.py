@@ -175,7 +175,8 @@ def piece_losses(pieces):
     solution=piece_losses,
     reasoning=(
         "Each piece gives the *sum* over its targets, divided by the number of targets kept in "
-        "the whole batch, which is counted first."
+        "the whole batch, which is counted first. The largest logit of a row is taken off before "
+        "the exponential, as in every log-sum-exp."
     ),
     shown="However the batch is cut, the gradient is that of the whole.",
 )
@@ -272,7 +273,10 @@ def log1mexp(x):
 
 @exercise(
     solution=log1mexp,
-    reasoning="expm1 is exact near 0, log1p far from it; at $-\\log 2$ both are good.",
+    reasoning=(
+        "expm1 is exact near 0, log1p far from it, where rounding $1 - e^x$ would cost a relative "
+        "$2^{-54} e^{-x}$ of the result; at $-\\log 2$ both are good."
+    ),
     shown="Fourteen digits from -700 to -1e-300: two functions, each where it is good.",
 )
 def check_log1mexp(log1mexp):
@@ -285,8 +289,15 @@ def check_log1mexp(log1mexp):
         -0.006760749449488558, -0.45867514538708193, -0.9327521295671886, -6.908255237315470,
         -23.02585092999046, -46.05170185988091, -690.7755278982137,
     ])  # fmt: skip
-    with np.errstate(all="ignore"):
-        got = np.asarray(log1mexp(x))
+    try:
+        with np.errstate(all="ignore"):
+            got = np.asarray(log1mexp(x))
+    except ValueError as error:
+        if "ambiguous" in str(error):
+            raise Hint(
+                "`if` asks one number, and here come twelve: `np.where` chooses in an array."
+            ) from None
+        raise
     expect(got.shape == x.shape, "Element by element: the result has the shape of x.")
     error = abs(got - exact) / abs(exact)
     error = np.where(np.isfinite(error), error, 1.0)
@@ -329,6 +340,11 @@ def only_log1p(x):
 @check_log1mexp.wrong("numpy.log1p")
 def only_expm1(x):
     return np.log(-np.expm1(x))
+
+
+@check_log1mexp.wrong("chooses in an array")
+def takes_one_number(x):
+    return np.log(-np.expm1(x)) if x > -np.log(2) else np.log1p(-np.exp(x))
 
 
 @check_log1mexp.wrong("too far out")

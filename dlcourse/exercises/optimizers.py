@@ -54,7 +54,8 @@ def best_momentum(mu, L):
     solution=best_momentum,
     reasoning=r"""The window $(1 - \sqrt\beta)^2 \le \eta\lambda \le (1 + \sqrt\beta)^2$ must have
 its ends at $\mu$ and $L$. Their ratio gives $\sqrt\beta = (\sqrt\kappa - 1)/(\sqrt\kappa + 1)$, and
-the momentum is its square; the upper end then gives $\eta = (1 + \sqrt\beta)^2 / L$.""",
+the momentum is its square; the upper end then gives $\eta = (1 + \sqrt\beta)^2 / L$. For a round
+bowl, $\mu = L$, that is $\beta = 0$ and $\eta = 1/L$, and a single step ends at the minimum.""",
     shown="One setting, and every curvature between mu and L shrinks at the same rate.",
 )
 def check_best_momentum(best_momentum):
@@ -120,7 +121,7 @@ def clip_norm(grads, max_norm):
     solution=clip_norm,
     reasoning="""All gradients are one long vector, whose squared norm is the sum of those of its
 pieces. One factor for all keeps its direction. `g *= factor` writes into the array that the caller
-holds; `g = g * factor` would make another.""",
+holds; `g = g * factor` would make another. The `if` also keeps us from dividing by a norm of 0.""",
     shown="One factor for all: the direction stays, the length is limited.",
 )
 def check_clip_norm(clip_norm):
