@@ -86,8 +86,8 @@ def check_softmax_vjp(softmax_vjp):
         raise Hint("The inner sum is weighted by the probabilities: $\\sum_k g_k p_k$.")
     if close(got, grad - out * grad.sum(1, keepdims=True)):
         raise Hint(
-            "That is the backward of *log*-softmax. Here `grad_output` is by the probabilities, not "
-            "by their logarithms."
+            "That is the backward of *log*-softmax. Here `grad_output` is by the probabilities, "
+            "not by their logarithms."
         )
     if close(got, -truth):
         raise Hint("The right numbers with the wrong sign: what stands before the inner sum?")
