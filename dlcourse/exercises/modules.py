@@ -268,12 +268,16 @@ def check_GatedResidual(GatedResidual):
         raise Hint("The scale multiplies the *branch* alone; x passes as it is.")
     expect_close(layer(x), x + 0.5 * branch(x), "x + 0.5 * branch(x)")
     layer.scale.data.fill_(0.0)
+    ran = []
+    handle = branch.register_forward_hook(lambda module, args, output: ran.append(module))
     layer(x).sum().backward()
+    handle.remove()
     expect(
         layer.scale.grad is not None and close(layer.scale.grad, branch(x).sum()),
         "At scale = 0 its gradient is not the one of x + scale * branch(x), and the gate will not "
         "open. Multiply by the Parameter itself, not by its number, and at 0, too.",
     )
+    expect(ran, "A hook of the branch has not run: call the module, `self.branch(x)`.")
     layer.scale.data.fill_(0.5)
     leaves = [x, *branch.parameters()]
     found = mini.autograd.grad(layer(x).sum(), leaves, allow_unused=True)
@@ -307,6 +311,12 @@ class PlainTensor(GatedResidual):
 class LeavesTheBranchOut(GatedResidual):
     def forward(self, x):
         return x if self.scale.item() == 0 else x + self.scale * self.branch(x)
+
+
+@check_GatedResidual.wrong("has not run")
+class GoesAroundTheHooks(GatedResidual):
+    def forward(self, x):
+        return x + self.scale * self.branch.forward(x)
 
 
 @check_GatedResidual.wrong("cut off")
