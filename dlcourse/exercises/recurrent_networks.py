@@ -29,7 +29,7 @@ def check_parameters(answer):
         raise Hint("Each layer has two directions, with weights of their own.")
     expect(
         close(answer, 15040),
-        "Count $4 D (C + D + 2)$ for each layer and direction; what is $C$ in the second layer?",
+        "Count `4 D (C + D + 2)` for each layer and direction; what is `C` in the second layer?",
     )
 
 
@@ -65,7 +65,7 @@ def check_forget_bias(forget_bias):
     if close(got, -np.log(np.expm1(0.1))):
         raise Hint("After that time 1 / e would be left. A *half*-life is asked for.")
     if close(got, np.log(10.0)):
-        raise Hint("log of the time is the rule of thumb, for 1 / e. Solve $f^\\tau = 1/2$.")
+        raise Hint("log of the time is the rule of thumb, for 1 / e. Solve `gate ** steps = 1/2`.")
     expect_close(got, right, "forget_bias(10)")
     expect_close(forget_bias(1.0), 0.0, "forget_bias(1), where the gate is one half")
 
@@ -307,7 +307,7 @@ def check_combine(combine):
             raise
         raise Hint("Give the matrix and the vector of the combined step: `return A, b`.") from error
     if close(A, A1 * A2) or close(A, A1 + A2):
-        raise Hint("$A_2 (A_1 h)$ is a product of matrices: `@`.")
+        raise Hint("`A2 (A1 h)` asks for a product of matrices: `@`.")
     if close(A, A1 @ A2):
         raise Hint(
             "The other way round: the *first* step is done first, so it stands at the right."
