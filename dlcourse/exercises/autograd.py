@@ -175,6 +175,9 @@ class _Node:
         self.name, self._parents = name, parents
         self.asked = 0
 
+    def __repr__(self):
+        return f"node {self.name}"
+
     @property
     def parents(self):
         self.asked += 1
@@ -330,6 +333,22 @@ def waits_for_nodes_and_counts_edges(root):
         for parent in node.parents:
             waiting[parent] -= 1
             if waiting[parent] == 0:
+                ready.append(parent)
+    return order
+
+
+@check_consumers_first.wrong("KeyError: node c")
+def counts_only_what_it_meets_again(root):
+    waiting, order, ready, seen = {}, [], [root], {root}
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for parent in node.parents:
+            if parent in seen:
+                waiting[parent] = waiting.get(parent, 0) + 1
+            seen.add(parent)
+            waiting[parent] -= 1
+            if waiting[parent] <= 0:
                 ready.append(parent)
     return order
 
@@ -689,6 +708,13 @@ def check_checkpoint(checkpoint):
                 "it on; do not write it to x yourself."
             ) from None
         raise
+    except (IndexError, ValueError):
+        expect(
+            y.grad_fn.saved_tensors,
+            "`backward` asks for saved tensors, but `forward` has saved none: "
+            "`ctx.save_for_backward(x)`.",
+        )
+        raise
     expect(
         len(recording) >= 1,
         "`f` did not run again in `backward`, so something other than x was kept for it.",
@@ -782,6 +808,24 @@ def forgets_requires_grad(f, x, grad_output):
     with mini.enable_grad():
         y = f(again)
     return mini.autograd.grad(y, again, grad_output)[0]
+
+
+@check_checkpoint.wrong("has saved none")
+def saves_nothing(f, x):
+    class Checkpoint(mini.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return f(x)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            again = x.detach().requires_grad_()
+            with mini.enable_grad():
+                f(again).backward(grad_output)
+            return again.grad
+
+    return Checkpoint.apply(x)
 
 
 @check_checkpoint.wrong("returns nothing")

@@ -636,8 +636,14 @@ $\ell(1, r) = r + 1$ the solution is $\binom{s + r}{s}$.""",
     shown="Pascal's triangle: memory and time enter alike, and the length grows with both.",
 )
 def check_longest_chain(longest_chain):
-    expect_close(longest_chain(5, 0), 1, "the chain that can be reversed without any run")
-    got = longest_chain(1, 4)
+    try:
+        without, got = longest_chain(5, 0), longest_chain(1, 4)
+    except RecursionError:
+        raise Hint(
+            "Your recursion does not end. Say first what it comes down to: the chain that no run "
+            "at all can reverse, and the one of a single place."
+        ) from None
+    expect_close(without, 1, "the chain that can be reversed without any run")
     if close(got, 4):
         raise Hint("With one place and 4 runs of the first step, 5 steps can be reversed: count.")
     expect_close(got, 5, "the longest chain with one place and four runs")
@@ -660,6 +666,13 @@ def check_longest_chain(longest_chain):
 @check_longest_chain.wrong("5 steps can be reversed")
 def forgets_the_held_beginning(s, r):
     return max(1, math.comb(s + r, s) - 1)
+
+
+@check_longest_chain.wrong("Your recursion does not end")
+def never_ends(s, r):
+    if r == 0:
+        return 1
+    return never_ends(s - 1, r) + never_ends(s, r - 1)
 
 
 @check_longest_chain.wrong("then go back")

@@ -333,7 +333,14 @@ def check_windows(windows):
     import torch
 
     base = torch.arange(8.0)
-    got = windows(base, 3)
+    try:
+        got = windows(base, 3)
+    except RuntimeError as error:
+        if "out of bounds" not in str(error):
+            raise
+        raise Hint(
+            "The last of your windows reach beyond the end of `x`: there are T - size + 1 of them."
+        ) from None
     expect(isinstance(got, torch.Tensor), "Return a tensor of torch: `x.as_strided(...)`.")
     wanted = [[i, i + 1.0, i + 2] for i in range(6)]
     if got.shape == (2, 3):
@@ -372,6 +379,12 @@ def side_by_side(x, size):
 def one_too_few(x, size):
     (step,) = x.stride()
     return x.as_strided((len(x) - size, size), (step, step))
+
+
+@check_windows.wrong("beyond the end of `x`")
+def one_for_each_number(x, size):
+    (step,) = x.stride()
+    return x.as_strided((len(x), size), (step, step))
 
 
 @check_windows.wrong("a stride of its own")
