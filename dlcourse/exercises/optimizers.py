@@ -74,6 +74,8 @@ def check_best_momentum(best_momentum):
     if close(lr, 1 / 9):
         raise Hint("1 / L is safe, not best: the window's upper end is at (1 + sqrt(beta))^2 / L.")
     expect_close(pair, (0.25, 0.25), "best_momentum(1, 9)")
+    if close(best_momentum(4.0, 100.0), ((8 / 12) ** 2, 4 / 144)):
+        raise Hint("The two have changed places: the learning rate comes first, then the momentum.")
     expect_close(best_momentum(2.0, 2.0), (0.5, 0.0), "best_momentum(2, 2), a round bowl")
     expect_close(best_momentum(4.0, 100.0), (4 / 144, (8 / 12) ** 2), "best_momentum(4, 100)")
 
@@ -97,6 +99,11 @@ def takes_one_over_l(mu, L):
 @check_best_momentum.wrong("by its *root*")
 def forgets_the_roots(mu, L):
     return best_momentum(mu, L)[0], ((L - mu) / (L + mu)) ** 2
+
+
+@check_best_momentum.wrong("changed places")
+def exchanges_them(mu, L):
+    return best_momentum(mu, L)[::-1]
 
 
 @check_best_momentum.wrong("best_momentum(4, 100)")
