@@ -12,30 +12,37 @@ import numpy as np
 
 @exercise(
     name="accumulate",
-    solution=33.0,
+    solution=15.0,
     reasoning=(
-        "`backward` adds to `.grad`. The first pass leaves $2x = 6$; the second adds "
-        "$3x^2 = 27$. Nothing was cleared in between, so `x.grad` holds $6 + 27 = 33$."
+        "`backward` adds to `.grad`. The first pass leaves $2x = 6$. For the second `y.detach()` "
+        "is a constant, 9, so it adds 9, and not the $3x^2 = 27$ of $x^3$. Nothing was cleared in "
+        "between, so `x.grad` holds $6 + 9 = 15$."
     ),
-    shown="Two backward passes, one sum: gradients accumulate until somebody clears them.",
+    shown=(
+        "Two backward passes, one sum: gradients accumulate until somebody clears them. What is "
+        "detached is a constant to each of them."
+    ),
 )
 def check_accumulate(answer):
-    if close(answer, 27.0):
-        raise Hint("27 is what the second pass alone gives. Does `backward` overwrite `.grad`?")
+    if close(answer, 9.0):
+        raise Hint("9 is what the second pass alone gives. Does `backward` overwrite `.grad`?")
     if close(answer, 6.0):
         raise Hint("6 is what the first pass leaves. The second pass reaches `x`, too.")
-    if close(answer, 36.0):
+    if close(answer, 33.0) or close(answer, 27.0):
+        raise Hint("27 is the slope of `x**3`. But `y.detach()` has no history: to z it is a 9.")
+    if close(answer, 18.0):
         raise Hint("The slope of `x**2` at 3 is 2 * 3 = 6, not 9: differentiate before adding.")
-    if not close(answer, 33.0):
+    if not close(answer, 15.0):
         raise Hint(
             "Not yet. Write dy/dx and dz/dx at x = 3 on paper, and under each `backward` what "
             "`x.grad` holds after it. Then run the four lines."
         )
 
 
-check_accumulate.wrong("overwrite", 27.0)
+check_accumulate.wrong("overwrite", 9.0)
 check_accumulate.wrong("reaches `x`, too", 6.0)
-check_accumulate.wrong("differentiate before adding", 36.0)
+check_accumulate.wrong("has no history", 33.0)
+check_accumulate.wrong("differentiate before adding", 18.0)
 check_accumulate.wrong("Then run the four lines", 54.0)
 
 
