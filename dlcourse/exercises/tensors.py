@@ -81,6 +81,8 @@ def check_antidiagonal(antidiagonal):
         shape, stride, offset = (_whole(part) for part in antidiagonal(n))
         found = [offset[0] + i * stride[0] for i in range(shape[0])]
         wanted = [i * n + (n - 1 - i) for i in range(n)]
+        if n > 1 and found == wanted[::-1]:
+            raise Hint("The right cells from the other end. Begin at the upper right corner.")
         expect(
             found == wanted,
             f"For n = {n} the addresses should be {wanted}, yours are {found}.",
@@ -109,6 +111,11 @@ def goes_right(n):
 @check_antidiagonal.wrong("stays in its column")
 def goes_down(n):
     return (n,), (n,), n - 1
+
+
+@check_antidiagonal.wrong("from the other end")
+def begins_below(n):
+    return (n,), (1 - n,), n * (n - 1)
 
 
 @check_antidiagonal.wrong("three things")
