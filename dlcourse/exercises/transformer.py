@@ -10,146 +10,171 @@ import numpy as np
 
 @exercise(
     name="equal_length",
-    solution=24_576,
+    solution=21_504,
     reasoning=(
-        "A layer's matrices cost $12 D^2$ multiply-adds a token, the scores and the means together "
-        "$2 T D$. They are equal at $T = 6 D$."
+        "Queries and the output are matrices of $D^2$, keys and values of $D^2/4$ each, the MLP "
+        "has $8 D^2$: $10.5 D^2$ multiply-adds a token. The scores and the means are those of 32 "
+        "heads of queries as before, $2 T D$. They are equal at $T = 5.25 D$."
     ),
-    shown="Up to tens of thousands of tokens a wide model spends most of its work on its matrices.",
+    shown="Shared keys make the matrices and the cache smaller, and no score cheaper.",
 )
 def check_equal_length(answer):
-    if close(answer, 12 * 4096):
+    D = 4096
+    if close(answer, 6 * D):
+        raise Hint("That is $T = 6 D$ of the page. Here keys and values are narrower: count anew.")
+    if close(answer, 10.5 * D):
         raise Hint("Two products grow with T, the scores and the means of the values: $2 T D$.")
-    if close(answer, 4096):
-        raise Hint("At $T = D$ the scores and means cost $2 D^2$, the matrices $12 D^2$.")
-    if close(answer, 2 * 4096):
-        raise Hint("Count the MLP's $8 D^2$, too: it has two thirds of a layer's weights.")
-    expect(close(answer, 6 * 4096), "Set $12 D^2 = 2 T D$ and solve for T.")
+    if close(answer, 1.25 * D):
+        raise Hint("Count the MLP's $8 D^2$, too: it has most of a block's weights.")
+    if close(answer, 5.625 * D):
+        raise Hint("The values are shared as the keys are: both matrices are a quarter as high.")
+    if close(answer, 24 * D) or close(answer, 21 * D):
+        raise Hint(
+            "Every head of queries still has scores of its own, with whichever keys: $2 T D$."
+        )
+    expect(close(answer, 5.25 * D), "Add up the matrices in units of $D^2$, and set $2 T D$ equal.")
 
 
-check_equal_length.wrong("Two products", 49_152)
-check_equal_length.wrong("At $T = D$", 4096)
-check_equal_length.wrong("Count the MLP's", 8192)
-check_equal_length.wrong("solve for T", 1)
+check_equal_length.wrong("of the page", 24_576)
+check_equal_length.wrong("Two products", 43_008)
+check_equal_length.wrong("Count the MLP's", 5120)
+check_equal_length.wrong("values are shared", 23_040)
+check_equal_length.wrong("scores of its own", 86_016)
+check_equal_length.wrong("in units of", 4096)
 
 # -- by hand -----------------------------------------------------------------------------------
 
 
-def gpt_size(V, T, D, L):
-    """The number of parameters of a GPT: biases, learned positions, tied tables."""
-    block = 12 * D**2 + 13 * D  # matrices; biases of 9D, two norms of 2D
-    return V * D + T * D + L * block + 2 * D
+def modern_size(V, D, L, heads, kv_heads, inner):
+    """The number of parameters of a decoder of today: no biases, two tables."""
+    shared = D * kv_heads // heads  # the width of all keys, and of all values
+    attention = 2 * D * D + 2 * D * shared  # queries, output; keys, values
+    block = attention + 3 * D * inner + 2 * D  # SwiGLU; two norms without a shift
+    return 2 * V * D + L * block + D
 
 
 @exercise(
-    solution=gpt_size,
-    reasoning=r"""Tables $VD + TD$; each block $12D^2$ in matrices, $9D$ in biases and $4D$ in its
-two norms; one last norm, $2D$.""",
-    shown="With V = 50257, T = 1024, D = 768 and L = 12 it is GPT-2's smallest: 124,439,808.",
+    solution=modern_size,
+    reasoning=r"""Two tables of $VD$; rotary positions have no weights. In each block $2D^2$ for
+queries and output, $2 D \cdot D\, n_{kv}/n_h$ for keys and values, three matrices of the MLP, and
+two norms of $D$, as an RMSNorm has a scale only; after the last block one more.""",
+    shown="With 128256, 4096, 32, 32, 8 and 14336 it is a Llama 3: 8,030,261,248.",
 )
-def check_gpt_size(gpt_size):
-    got = gpt_size(50257, 1024, 768, 12)
-    right = 124_439_808
-    V, T, D, L = 50257, 1024, 768, 12
-    if close(got, right + V * D):
-        raise Hint("The embedding is tied: one table reads and writes. Count it once.")
-    if close(got, right - T * D):
-        raise Hint("The table of positions is missing: T rows of D.")
-    if close(got, right - 2 * D):
-        raise Hint("After the last block stands one more norm, of 2D.")
-    if close(got, right - L * 9 * D):
-        raise Hint("Each linear layer has a bias, too: 3D, D, 4D and D.")
-    if close(got, right - L * 4 * D):
-        raise Hint("Each block has two norms, with a scale and a shift each.")
-    expect_close(got, right, "gpt_size(50257, 1024, 768, 12)")
-    expect_close(gpt_size(5, 7, 2, 1), 102, "gpt_size(5, 7, 2, 1)")
+def check_modern_size(modern_size):
+    V, D, L, inner = 10, 8, 3, 5
+    right = 2 * V * D + L * (2 * D**2 + D**2 + 3 * D * inner + 2 * D) + D
+    got = modern_size(V, D, L, 4, 2, inner)
+    if close(got, right - V * D):
+        raise Hint("One table reads and another writes: they are not tied here.")
+    if close(got, right + L * D**2):
+        raise Hint("Keys and values have kv_heads heads of D / heads features: fewer rows.")
+    if close(got, right - L * D * inner):
+        raise Hint("SwiGLU has three matrices: two that go up, the gate and the gated, one down.")
+    if close(got, right + (2 * L + 1) * D):
+        raise Hint("An RMSNorm has a scale and no shift: D weights, not 2D.")
+    if close(got, right - D):
+        raise Hint("After the last block stands one more norm.")
+    if close(got, right - 2 * L * D):
+        raise Hint("Each block has two norms, of D each.")
+    expect_close(got, right, "modern_size(10, 8, 3, 4, 2, 5)", rtol=1e-9)
+    size = modern_size(128_256, 4096, 32, 32, 8, 14_336)
+    expect_close(size, 8_030_261_248, "modern_size(128256, 4096, 32, 32, 8, 14336)", rtol=1e-10)
 
 
-@check_gpt_size.wrong("Count it once")
-def counts_the_head_again(V, T, D, L):
-    return gpt_size(V, T, D, L) + V * D
+@check_modern_size.wrong("not tied here")
+def ties_the_tables(V, D, L, heads, kv_heads, inner):
+    return modern_size(V, D, L, heads, kv_heads, inner) - V * D
 
 
-@check_gpt_size.wrong("table of positions")
-def forgets_the_positions(V, T, D, L):
-    return gpt_size(V, T, D, L) - T * D
+@check_modern_size.wrong("fewer rows")
+def gives_every_head_its_keys(V, D, L, heads, kv_heads, inner):
+    return modern_size(V, D, L, heads, heads, inner)
 
 
-@check_gpt_size.wrong("After the last block")
-def forgets_the_last_norm(V, T, D, L):
-    return gpt_size(V, T, D, L) - 2 * D
+@check_modern_size.wrong("three matrices")
+def has_two_matrices_in_the_mlp(V, D, L, heads, kv_heads, inner):
+    return modern_size(V, D, L, heads, kv_heads, inner) - L * D * inner
 
 
-@check_gpt_size.wrong("has a bias, too")
-def forgets_the_biases(V, T, D, L):
-    return gpt_size(V, T, D, L) - 9 * L * D
+@check_modern_size.wrong("no shift")
+def has_layer_norms(V, D, L, heads, kv_heads, inner):
+    return modern_size(V, D, L, heads, kv_heads, inner) + (2 * L + 1) * D
 
 
-@check_gpt_size.wrong("two norms")
-def forgets_the_norms(V, T, D, L):
-    return gpt_size(V, T, D, L) - 4 * L * D
+@check_modern_size.wrong("one more norm")
+def forgets_the_last_norm(V, D, L, heads, kv_heads, inner):
+    return modern_size(V, D, L, heads, kv_heads, inner) - D
 
 
-# -- change the code ---------------------------------------------------------------------------
+@check_modern_size.wrong("two norms")
+def forgets_the_norms(V, D, L, heads, kv_heads, inner):
+    return modern_size(V, D, L, heads, kv_heads, inner) - 2 * L * D
 
 
-def sinusoids(T, D):
-    """Vaswani's table (T, D): sine beside cosine for each frequency, D even."""
-    frequency = 10_000.0 ** (-np.arange(0, D, 2) / D)  # (D / 2)
-    angle = np.arange(T)[:, None] * frequency  # (T, D / 2)
-    return np.stack([np.sin(angle), np.cos(angle)], axis=2).reshape(T, D)
+# -- turn it round -----------------------------------------------------------------------------
+
+
+def read_the_clock(p):
+    """The position t of a row p (D,) of Vaswani's table, D >= 16, t < 10 000."""
+    D = len(p)
+    speed = 10_000.0 ** (-(D - 2) / D)  # of the slowest hand, in radians a step
+    angle = np.arctan2(p[-2], p[-1]) % (2 * np.pi)  # from its sine and its cosine
+    return round(angle / speed)
+
+
+def _row(t, D):
+    angle = t * 10_000.0 ** (-np.arange(0, D, 2) / D)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=1).ravel()
 
 
 @exercise(
-    solution=sinusoids,
-    reasoning=r"""Angles $t\,\omega_i$ with $\omega_i = 10000^{-2i/D}$ form a $(T, D/2)$ array;
-stacking sines and cosines along a last dimension and flattening it puts each pair side by side.""",
-    shown="Features 2i and 2i + 1 are the two hands of one clock.",
+    solution=read_the_clock,
+    reasoning=r"""The slowest hand moves by $10000^{-(D-2)/D}$ radians a step, and with $D \ge 16$
+ten thousand steps are less than one round. So its angle, from sine *and* cosine and taken from 0 to
+$2\pi$, divided by its speed is $t$.""",
+    shown="The slowest hand alone tells the position; the fast ones tell neighbours apart.",
 )
-def check_sinusoids(sinusoids):
-    got = np.asarray(sinusoids(5, 4))
-    expect(got.shape == (5, 4), f"The table has T rows and D columns, (5, 4), not {got.shape}.")
-    w = np.array([1.0, 0.01])
-    angle = np.arange(5)[:, None] * w
-    right = np.empty((5, 4))
-    right[:, 0::2], right[:, 1::2] = np.sin(angle), np.cos(angle)
-    if close(got, np.concatenate([np.sin(angle), np.cos(angle)], axis=1)):
-        raise Hint("All sines come first. The paper puts each sine beside its cosine.")
-    if close(got[:, 0], np.sin(np.arange(1, 6))):
-        raise Hint("Positions are counted from 0: row 0 is 0, 1, 0, 1, ...")
-    if close(got[:, 2], np.sin(np.arange(5) * 1e-4)):
-        raise Hint("Frequency i is `10000 ** (-2i / D)`: its exponent stops short of -1.")
-    if close(got[:, 1], np.cos(np.arange(5) * 0.1)):
-        raise Hint("A sine and its cosine share one frequency: there are D / 2, not D of them.")
-    expect_close(got, right, "sinusoids(5, 4)")
+def check_read_the_clock(read_the_clock):
+    for t, D in ((500, 64), (3, 64), (0, 16), (9990, 64), (9990, 16), (7001, 32)):
+        got = read_the_clock(_row(t, D))
+        what = f"read_the_clock of row {t} with D = {D}"
+        fast, wide = t % (2 * np.pi), t * 10_000.0 ** (-(D - 2) / D)  # the two hands' angles
+        if t > 6 and (close(got, fast, 1e-6, 1e-6) or close(got, round(fast))):
+            raise Hint("The fast hand goes round every six steps. Which one goes round only once?")
+        if t and close(got, wide, 1e-6):
+            raise Hint("That is the angle of the slowest hand: divide by its speed.")
+        if t > 9 and close(got, wide * 10_000, 1e-3):
+            raise Hint(
+                "The slowest of D / 2 hands has the speed 10000 ** (-(D - 2) / D), not 1e-4."
+            )
+        if wide > np.pi and close(got, round((wide - 2 * np.pi) / wide * t)):
+            raise Hint("Behind half a round the angle comes out negative: take it modulo 2 pi.")
+        expect_close(got, t, what, "Mind that a sine alone does not tell in which half it stands.")
 
 
-@check_sinusoids.wrong("All sines come first")
-def puts_sines_first(T, D):
-    table = sinusoids(T, D)
-    return np.concatenate([table[:, 0::2], table[:, 1::2]], axis=1)
+@check_read_the_clock.wrong("goes round only once")
+def reads_the_fast_hand(p):
+    return np.arctan2(p[0], p[1]) % (2 * np.pi)
 
 
-@check_sinusoids.wrong("counted from 0")
-def counts_from_one(T, D):
-    return sinusoids(T + 1, D)[1:]
+@check_read_the_clock.wrong("divide by its speed")
+def gives_the_angle(p):
+    return np.arctan2(p[-2], p[-1]) % (2 * np.pi)
 
 
-@check_sinusoids.wrong("stops short of -1")
-def ends_at_the_base(T, D):
-    angle = np.arange(T)[:, None] * 10_000.0 ** -np.linspace(0, 1, D // 2)
-    return np.stack([np.sin(angle), np.cos(angle)], axis=2).reshape(T, D)
+@check_read_the_clock.wrong("not 1e-4")
+def has_a_hand_that_is_too_slow(p):
+    return round(np.arctan2(p[-2], p[-1]) % (2 * np.pi) * 10_000)
 
 
-@check_sinusoids.wrong("share one frequency")
-def gives_each_its_own_frequency(T, D):
-    angle = np.arange(T)[:, None] * 10_000.0 ** (-np.arange(D) / D)
-    return np.where(np.arange(D) % 2, np.cos(angle), np.sin(angle))
+@check_read_the_clock.wrong("modulo 2 pi")
+def leaves_the_angle_negative(p):
+    return round(np.arctan2(p[-2], p[-1]) * 10_000.0 ** ((len(p) - 2) / len(p)))
 
 
-@check_sinusoids.wrong("T rows and D columns")
-def gives_the_columns_first(T, D):
-    return sinusoids(T, D).T
+@check_read_the_clock.wrong("in which half it stands")
+def reads_the_sine_alone(p):
+    return round(np.arcsin(p[-2]) * 10_000.0 ** ((len(p) - 2) / len(p)))
 
 
 # -- build new ---------------------------------------------------------------------------------
@@ -300,135 +325,162 @@ def adds_up_the_squares(model, x):
 # -- build new ---------------------------------------------------------------------------------
 
 
-def alibi(heads, T):
-    """What is added to the scores, (nh, T, T): -slope * distance, or -inf."""
-    slopes = 2.0 ** (-8 * np.arange(1, heads + 1) / heads)  # (nh)
-    t = np.arange(T)
-    distance = t[:, None] - t  # (T, T)
-    bias = -slopes[:, None, None] * distance
-    return np.where(distance >= 0, bias, -np.inf)
+def alibi_step(q, keys, values):
+    """ALiBi's attention of the newest word, q (nh, hs), to a cache (nh, T, hs)."""
+    nh, T, hs = keys.shape
+    slopes = 2.0 ** (-8 * np.arange(1, nh + 1) / nh)  # (nh)
+    distance = np.arange(T)[::-1]  # of the newest word to each key, its own last: 0
+    scores = np.einsum("hd,hsd->hs", q, keys) / np.sqrt(hs)
+    scores = scores - slopes[:, None] * distance  # (nh, T)
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    weights = weights / weights.sum(1, keepdims=True)
+    return np.einsum("hs,hsd->hd", weights, values)
+
+
+def _penalised(q, keys, values, penalty, scale=True):
+    """The answer with a penalty (nh, T) of any kind."""
+    scores = np.einsum("hd,hsd->hs", q, keys) / (np.sqrt(q.shape[1]) if scale else 1)
+    weights = np.exp(scores - penalty)
+    return np.einsum("hs,hsd->hd", weights / weights.sum(1, keepdims=True), values)
+
+
+def _slopes(nh):
+    return 2.0 ** (-8 * np.arange(1, nh + 1) / nh)[:, None]
 
 
 @exercise(
-    solution=alibi,
-    reasoning=r"""The slopes of $n$ heads are $2^{-8/n}, 2^{-16/n}, \dots, 2^{-8}$; query $t$ and
-key $s \le t$ get $-m\,(t - s)$.""",
-    shown="No parameter, no table, and every head forgets at its own rate.",
+    solution=alibi_step,
+    reasoning="""What is cached lies in the past, so nothing has to be hidden. The penalty is that
+of the last row of the whole table: the newest word's own key is at distance 0, the oldest at
+$T - 1$. Keys carry no position, so none in the cache changes when the text grows.""",
+    shown="A cache needs no mask, and with ALiBi no key in it has to know where it stands.",
 )
-def check_alibi(alibi):
-    got = np.asarray(alibi(4, 3), float)
-    expect(got.shape == (4, 3, 3), f"The shape is (nh, T, T) = (4, 3, 3), not {got.shape}.")
-    slopes = np.array([0.25, 0.0625, 0.015625, 0.00390625])
-    if np.isfinite(got[:, 0, 1:]).any():
-        raise Hint("The causal mask belongs to it: -inf where the key comes after the query.")
-    if close(got[:, 2, 0], 2 * slopes):
-        raise Hint("The sign is turned: what is far away is to be heard *less*.")
-    if close(got[:, 2, 0], -2 / np.arange(1, 5)):
-        raise Hint("The slopes are a geometric sequence, from 2**(-8/nh) to 2**-8.")
-    if close(got[:, 2, 0], -2 * 2.0 ** -np.arange(1, 5)):
-        raise Hint("With 4 heads the ratio of the slopes is 2**(-8/4), that is a quarter.")
-    if close(got[:, 2, 0], -slopes):
-        raise Hint("The penalty grows with the distance: two steps back cost two slopes.")
-    t = np.arange(3)
-    right = np.where(t[:, None] >= t, -slopes[:, None, None] * (t[:, None] - t), -np.inf)
-    expect_close(got, right, "alibi(4, 3)")
+def check_alibi_step(alibi_step):
+    rng = np.random.default_rng(0)
+    q, keys, values = (rng.normal(size=shape) for shape in ((4, 3), (4, 6, 3), (4, 6, 3)))
+    got = np.asarray(alibi_step(q.copy(), keys.copy(), values.copy()))
+    expect(got.shape == q.shape, f"The answer has the shape of q, {q.shape}, not {got.shape}.")
+    slopes, distance = _slopes(4), np.arange(6)[::-1]
+    halves = 2.0 ** -np.arange(1, 5)[:, None]
+    wrong = {
+        "The penalty is missing: these are the weights of attention alone.": 0 * distance,
+        "What is far away is to be heard *less*, and the oldest key stands first.": -slopes
+        * distance,
+        "The slopes begin with 2**(-8/nh), not with 1.": 4 * slopes * distance,
+        "The ratio of the slopes is 2**(-8/nh), with four heads a quarter.": halves * distance,
+        "All heads have one slope; each is to have its own.": slopes[:1] * distance,
+    }
+    for hint, penalty in wrong.items():
+        if close(got, _penalised(q, keys, values, penalty)):
+            raise Hint(hint)
+    penalty = slopes * distance
+    if close(got, _penalised(q, keys, values, penalty, scale=False)):
+        raise Hint("The scores are not divided by the root of hs.")
+    expect_close(got, _penalised(q, keys, values, penalty), "alibi_step(q, keys, values)")
+    got = alibi_step(1000 * q, keys, values)
+    right = mini.tensor(np.einsum("hd,hsd->hs", 1000 * q, keys) / np.sqrt(3) - penalty).softmax(1)
+    right = np.einsum("hs,hsd->hd", right.numpy(), values)
+    hint = "Subtract the largest score before the exponential."
+    expect_close(got, right, "alibi_step with scores in the thousands", hint)
 
 
-@check_alibi.wrong("causal mask belongs to it")
-def forgets_the_mask(heads, T):
-    slopes = 2.0 ** (-8 * np.arange(1, heads + 1) / heads)
-    t = np.arange(T)
-    return -slopes[:, None, None] * abs(t[:, None] - t)
+@check_alibi_step.wrong("penalty is missing")
+def forgets_the_penalty(q, keys, values):
+    return _penalised(q, keys, values, np.zeros(keys.shape[:2]))
 
 
-@check_alibi.wrong("sign is turned")
-def rewards_distance(heads, T):
-    bias = alibi(heads, T)
-    return np.where(np.isfinite(bias), -bias, -np.inf)
+@check_alibi_step.wrong("the oldest key stands first")
+def counts_from_the_beginning(q, keys, values):
+    return _penalised(q, keys, values, _slopes(len(q)) * np.arange(keys.shape[1]))
 
 
-@check_alibi.wrong("geometric sequence")
-def takes_harmonic_slopes(heads, T):
-    slopes = 2.0 ** (-8 * np.arange(1, heads + 1) / heads)
-    return alibi(heads, T) / (slopes * np.arange(1, heads + 1))[:, None, None]
+@check_alibi_step.wrong("one slope")
+def takes_one_slope(q, keys, values):
+    return _penalised(q, keys, values, _slopes(len(q))[:1] * np.arange(keys.shape[1])[::-1])
 
 
-@check_alibi.wrong("a quarter")
-def halves_from_head_to_head(heads, T):
-    slopes = 2.0 ** (-8 * np.arange(1, heads + 1) / heads)
-    return alibi(heads, T) * (2.0 ** -np.arange(1, heads + 1) / slopes)[:, None, None]
+@check_alibi_step.wrong("not with 1")
+def counts_heads_from_zero(q, keys, values):
+    slopes = 2.0 ** (-8 * np.arange(len(q)) / len(q))[:, None]
+    return _penalised(q, keys, values, slopes * np.arange(keys.shape[1])[::-1])
 
 
-@check_alibi.wrong("two steps back")
-def punishes_every_distance_alike(heads, T):
-    slopes = 2.0 ** (-8 * np.arange(1, heads + 1) / heads)[:, None, None]
-    return np.maximum(alibi(heads, T), np.where(np.isfinite(alibi(heads, T)), -slopes, -np.inf))
+@check_alibi_step.wrong("a quarter")
+def halves_from_head_to_head(q, keys, values):
+    slopes = 2.0 ** -np.arange(1, len(q) + 1)[:, None]
+    return _penalised(q, keys, values, slopes * np.arange(keys.shape[1])[::-1])
+
+
+@check_alibi_step.wrong("root of hs")
+def forgets_the_scale(q, keys, values):
+    return alibi_step(q * np.sqrt(q.shape[1]), keys, values)
+
+
+@check_alibi_step.wrong("before the exponential")
+def overflows(q, keys, values):
+    with np.errstate(all="ignore"):
+        return _penalised(q, keys, values, _slopes(len(q)) * np.arange(keys.shape[1])[::-1])
 
 
 # -- read a paper ------------------------------------------------------------------------------
 
 
-def grouped_attention(q, k, v):
-    """Causal attention of q (nh, T, hs) to k, v (groups, T, hs)."""
-    share = len(q) // len(k)
-    k, v = np.repeat(k, share, axis=0), np.repeat(v, share, axis=0)  # (nh, T, hs)
-    scores = q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1])  # (nh, T, T)
-    scores = np.where(np.tri(q.shape[1], dtype=bool), scores, -np.inf)
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    return weights / weights.sum(-1, keepdims=True) @ v  # (nh, T, hs)
-
-
-def _grouped(q, k, v, share, scale=True, causal=True):
-    k, v = share(k), share(v)
-    mask = "is_causal" if causal else None
-    q, k, v = (mini.tensor(a) for a in (q, k, v))
-    how = {"scale": None if scale else 1.0} | ({mask: True} if mask else {})
-    return mini.nn.functional.scaled_dot_product_attention(q, k, v, **how).numpy()
-
-
-def _repeated(a):
-    return np.repeat(a, 2, axis=0)
-
-
-def _tiled(a):
-    return np.tile(a, (2, 1, 1))
+def group_the_keys(W, heads, groups):
+    """The first matrix of keys of a grouped model, from that of a trained one."""
+    rows, D = W.shape  # head after head, rows / heads each
+    parts = W.reshape(groups, heads // groups, rows // heads, D)
+    return parts.mean(axis=1).reshape(-1, D)
 
 
 @exercise(
-    solution=grouped_attention,
-    reasoning="""`np.repeat` gives heads 0 and 1 the first key, heads 2 and 3 the second, as torch's
-`enable_gqa` does; `np.tile` would give it to heads 0 and 2.""",
-    shown="The cache of keys and values is as many times smaller as heads share one.",
+    solution=group_the_keys,
+    reasoning="""Neighbouring heads form a group. The mean of their matrices keeps something of
+each, and of all single matrices it is the closest to them, in the sum of squares; the paper found
+it better than taking one of the heads, and that better than drawing anew.""",
+    shown="A model with shared keys need not begin anew: it begins as the mean of a trained one.",
 )
-def check_grouped_attention(grouped_attention):
-    rng = np.random.default_rng(0)
-    q, k, v = (rng.normal(size=(n, 5, 3)) for n in (4, 2, 2))
-    got = np.asarray(grouped_attention(q, k, v))
-    expect(got.shape == q.shape, f"The result has the shape of q, {q.shape}, not {got.shape}.")
-    if close(got, _grouped(q, k, v, _tiled)):
-        raise Hint("Heads 0 and 1 share the first keys: `np.repeat`, not `np.tile`.")
-    if close(got, _grouped(q, k, v, _repeated, scale=False)):
-        raise Hint("The scores are not divided by the root of hs.")
-    if close(got, _grouped(q, k, v, _repeated, causal=False)):
-        raise Hint("It is causal: no query looks at keys that come after it.")
-    expect_close(got, _grouped(q, k, v, _repeated), "grouped_attention(q, k, v)")
+def check_group_the_keys(group_the_keys):
+    W = np.random.default_rng(0).normal(size=(6 * 2, 5))  # six heads of two features
+    got = np.asarray(group_the_keys(W.copy(), 6, 2))
+    heads = W.reshape(6, 2, 5)
+    expect(
+        got.shape == (4, 5),
+        f"Two groups of two features make 4 rows of 5, (4, 5), not {got.shape}.",
+    )
+    if close(got, heads.reshape(2, 3, 2, 5).sum(1).reshape(4, 5)):
+        raise Hint("That is the sum: keys three times as long, and scores as large. Take the mean.")
+    if close(got, heads[[0, 3]].reshape(4, 5)):
+        raise Hint("That is the first head of each group. Section 2 of the paper uses all of them.")
+    if close(got, heads.reshape(3, 2, 2, 5).mean(0).reshape(4, 5)):
+        raise Hint("The heads 0, 2, 4 have been pooled. Neighbours share: 0, 1, 2 and 3, 4, 5.")
+    if close(got, W.reshape(2, 2, 3, 5).mean(2).reshape(4, 5)):
+        raise Hint(
+            "Rows of one head have been pooled. Feature i goes with feature i of the others."
+        )
+    right = np.concatenate([heads[:3].mean(0), heads[3:].mean(0)])
+    expect_close(got, right, "group_the_keys(W, 6, 2)")
+    expect_close(group_the_keys(W.copy(), 6, 6), W, "with as many groups as heads, the matrix")
+    one = group_the_keys(W.copy(), 6, 1)
+    expect_close(one, heads.mean(0), "with one group, the matrix")
 
 
-@check_grouped_attention.wrong("not `np.tile`")
-def tiles_the_keys(q, k, v):
-    return _grouped(q, k, v, _tiled)
+@check_group_the_keys.wrong("Take the mean")
+def adds_the_heads(W, heads, groups):
+    return group_the_keys(W, heads, groups) * (heads // groups)
 
 
-@check_grouped_attention.wrong("root of hs")
-def forgets_the_scale(q, k, v):
-    return _grouped(q, k, v, _repeated, scale=False)
+@check_group_the_keys.wrong("first head of each group")
+def takes_the_first_head(W, heads, groups):
+    parts = W.reshape(groups, heads // groups, -1, W.shape[1])
+    return parts[:, 0].reshape(-1, W.shape[1])
 
 
-@check_grouped_attention.wrong("It is causal")
-def looks_ahead(q, k, v):
-    return _grouped(q, k, v, _repeated, causal=False)
+@check_group_the_keys.wrong("Neighbours share")
+def pools_every_other_head(W, heads, groups):
+    parts = W.reshape(heads // groups, groups, -1, W.shape[1])
+    return parts.mean(axis=0).reshape(-1, W.shape[1])
 
 
-@check_grouped_attention.wrong("shape of q")
-def keeps_the_groups(q, k, v):
-    return _grouped(q[: len(k)], k, v, lambda a: a)
+@check_group_the_keys.wrong("Feature i goes with")
+def pools_rows_of_one_head(W, heads, groups):
+    return W.reshape(-1, heads // groups, W.shape[1]).mean(axis=1)
