@@ -299,6 +299,8 @@ def check_log1mexp(log1mexp):
             ) from None
         raise
     expect(got.shape == x.shape, "Element by element: the result has the shape of x.")
+    if close(got, -exact, 1e-6):
+        raise Hint("That is the loss, `-log(1 - exp(x))`. Wanted is the logarithm, below 0.")
     error = abs(got - exact) / abs(exact)
     error = np.where(np.isfinite(error), error, 1.0)
     if error.max() > 1e-14 and error[5:8].max() < 1e-14:
@@ -312,15 +314,16 @@ def check_log1mexp(log1mexp):
                 "Exact far from 0, but near 0, at x = -1e-20, exp(x) is rounded to 1 and nothing "
                 "is left. numpy.expm1 computes exp(x) - 1 without that."
             )
-        if error[0] < 1e-14:
+        if error[0] < 1e-14 < error[2:5].max():
             raise Hint(
                 "Exact at both ends, and not between -40 and -5: you change from one form to the "
                 "other too far out. Where are both good?"
             )
-        raise Hint(
-            "Exact near 0, but far from it, at x = -50, the difference to 1 is rounded away "
-            "before the logarithm. numpy.log1p(t) computes log(1 + t) for tiny t."
-        )
+        if error[0] > 1e-14:
+            raise Hint(
+                "Exact near 0, but far from it, at x = -50, the difference to 1 is rounded away "
+                "before the logarithm. numpy.log1p(t) computes log(1 + t) for tiny t."
+            )
     expect(
         error.max() <= 1e-14,
         f"The worst value is at x = {x[error.argmax()]:g}: a relative error of {error.max():.0e}.",
@@ -352,9 +355,14 @@ def changes_too_late(x):
     return np.where(x > -36, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
 
 
+@check_log1mexp.wrong("That is the loss")
+def gives_the_loss(x):
+    return -log1mexp(x)
+
+
 @check_log1mexp.wrong("The worst value is at")
-def wrong_sign(x):
-    return -np.log1p(-np.exp(x))
+def first_terms_of_the_series(x):
+    return np.where(x > -1e-2, np.log(-x), np.log1p(-np.exp(x)))
 
 
 # -- read a paper ------------------------------------------------------------------------------
