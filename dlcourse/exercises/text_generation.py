@@ -106,98 +106,124 @@ def takes_the_mean(losses, text):
     return np.mean(losses) / math.log(2)
 
 
-# ----------------------------------------------------------------------------------------- nucleus
+# -------------------------------------------------------------------------------- best_temperature
 
 
-def nucleus(probs, p):
-    """The fewest most probable tokens that reach p, made to add up to 1.
+def best_temperature(logits, targets):
+    """The temperature at which targets (N,) are most probable; logits: (N, V).
 
-    The token with which p is reached belongs to it: what counts is the sum before.
+    By beta = 1 / T the mean surprise has the slope mean(E[z] - z_w), which only grows:
+    where it is negative, the minimum lies at a larger beta. So the interval is halved.
     """
-    order = np.argsort(-probs, kind="stable")
-    before = np.cumsum(probs[order]) - probs[order]
-    kept = np.zeros_like(probs)
-    kept[order] = np.where(before < p, probs[order], 0)
-    return kept / kept.sum()
+    z = logits - logits.max(axis=1, keepdims=True)
+    of_truth = z[np.arange(len(targets)), targets].mean()
+    low, high = 0.01, 100.0  # of beta
+    for _ in range(60):
+        beta = math.sqrt(low * high)
+        weights = np.exp(beta * z)
+        expected = ((weights * z).sum(axis=1) / weights.sum(axis=1)).mean()
+        low, high = (beta, high) if expected < of_truth else (low, beta)
+    return 1 / beta
+
+
+def _probabilities(logits, temperature):
+    weights = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _surprise_and_entropy(logits, targets, temperature):
+    p = _probabilities(logits, temperature)
+    entropy = -(p * np.log(p + 1e-300)).sum(axis=1).mean()
+    return -np.log(p[np.arange(len(targets)), targets] + 1e-300).mean(), entropy
+
+
+def _drawn(temperature, seed):
+    """Logits, and targets drawn from them at a temperature."""
+    rng = np.random.default_rng(seed)
+    logits = 2 * rng.normal(size=(300, 6))
+    noise = rng.gumbel(size=logits.shape)
+    return logits, (logits / temperature + noise).argmax(axis=1)
+
+
+def _as_sure_as_right(logits, targets):
+    """The temperature at which the mean of the largest p is the share of hits."""
+    hits = (logits.argmax(axis=1) == targets).mean()
+    low, high = 1e-2, 1e2
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        too_sure = _probabilities(logits, middle).max(axis=1).mean() > hits
+        low, high = (middle, high) if too_sure else (low, middle)
+    return middle
 
 
 @exercise(
-    solution=nucleus,
-    shown="The nucleus is small where the model is sure and large where it is not.",
+    solution=best_temperature,
+    shown="One number makes a model as surprised as it expects to be, on texts like these.",
 )
-def check_nucleus(nucleus):
-    probs = np.array([0.1, 0.5, 0.05, 0.35])  # not sorted
-    before = probs.copy()
-    got = np.asarray(nucleus(probs, 0.8), float)
-    if close(got, [0, 1, 0, 0]):
-        raise Hint("Half is not yet 0.8: the token with which p is reached belongs to the nucleus.")
-    if close(got, [0, 0.5, 0, 0.35]):
-        raise Hint("The right tokens, but they add up to 0.85: divide by their sum.")
-    if close(got, [0.1, 0.5, 0.05, 0.35] / np.sum(probs)):
-        raise Hint(
-            "All tokens are kept. The least probable ones are to go, in order of probability."
-        )
-    if close(got, [0.1 / 0.95, 0.5 / 0.95, 0, 0.35 / 0.95]):
-        raise Hint("One token too many: without 0.1 the others reach 0.85, and 0.8 was asked for.")
-    expect_close(got, [0, 0.5 / 0.85, 0, 0.35 / 0.85], "nucleus([0.1, 0.5, 0.05, 0.35], 0.8)")
-    expect(np.array_equal(probs, before), "`nucleus` changed its input: work on a copy.")
-    expect_close(nucleus(probs, 1.0), before, "nucleus(probs, 1.0)")
-    expect_close(nucleus(probs, 0.01), [0, 1, 0, 0], "nucleus(probs, 0.01), one token at least,")
-    even = np.array([0.25, 0.25, 0.25, 0.25])
-    kept = np.asarray(nucleus(even.copy(), 0.6)) > 0
-    expect(
-        kept.sum() == 3,
-        f"Of four tokens of 0.25 each the fewest that reach 0.6 are 3; kept: {kept.sum()}. A bound "
-        "on the single probability keeps or drops all that are equal.",
-    )
-    kept = np.asarray(nucleus(even.copy(), 0.5)) > 0
-    expect(kept.sum() == 2, "Two tokens of 0.25 each reach 0.5: the fewest, so not a third.")
+def check_best_temperature(answer):
+    for temperature, seed in ((1.5, 0), (0.6, 1)):
+        logits, targets = _drawn(temperature, seed)
+        right = best_temperature(logits, targets)
+        got = answer(logits.copy(), targets.copy())
+        got = got.detach() if hasattr(got, "detach") else got
+        expect(np.ndim(got) == 0, "Return one number, the temperature for all of them.")
+        expect(np.isfinite(float(got)) and got > 0, f"A temperature is above 0, not {got}.")
+        if close(got, 1 / right, 1e-4):
+            raise Hint("That is beta. The temperature is 1 / beta.")
+        if close(got, _as_sure_as_right(logits, targets), 1e-3):
+            raise Hint(
+                "There the mean of the largest p is the share of hits. Asked is where the targets "
+                "are most probable, whatever stands on top."
+            )
+        if not close(got, right, 1e-4):
+            surprise, entropy = _surprise_and_entropy(logits, targets, float(got))
+            near = " Halve the interval more often." if close(got, right, 0.05) else ""
+            raise Hint(
+                f"At T = {float(got):.4g} the mean surprise is {surprise:.4f} and the mean entropy "
+                f"{entropy:.4f}: they are to be equal.{near}"
+            )
+    with np.errstate(all="ignore"):
+        got = answer(logits + 1000, targets)
+    hint = "Subtract each row's largest logit before the exponential."
+    expect_close(got, right, "best_temperature with logits near 1000", hint, rtol=1e-4)
 
 
-@check_nucleus.wrong("Half is not yet")
-def leaves_out_the_last(probs, p):
-    order = np.argsort(-probs)
-    kept = np.zeros_like(probs)
-    kept[order] = np.where(np.cumsum(probs[order]) <= p, probs[order], 0)
-    return kept / kept.sum()
+@check_best_temperature.wrong("That is beta")
+def gives_beta(logits, targets):
+    return 1 / best_temperature(logits, targets)
 
 
-@check_nucleus.wrong("divide by their sum")
-def does_not_normalise(probs, p):
-    order = np.argsort(-probs)
-    kept = np.zeros_like(probs)
-    kept[order] = np.where(np.cumsum(probs[order]) - probs[order] < p, probs[order], 0)
-    return kept
+@check_best_temperature.wrong("the share of hits")
+def makes_it_as_sure_as_right(logits, targets):
+    return _as_sure_as_right(logits, targets)
 
 
-@check_nucleus.wrong("One token too many")
-def takes_one_more(probs, p):
-    order = np.argsort(-probs)
-    count = min(int((np.cumsum(probs[order]) < p).sum()) + 2, len(probs))
-    kept = np.zeros_like(probs)
-    kept[order[:count]] = probs[order[:count]]
-    return kept / kept.sum()
+@check_best_temperature.wrong("they are to be equal")
+def turns_the_slope(logits, targets):
+    low, high = 1e-3, 1e3
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        surprise, entropy = _surprise_and_entropy(logits, targets, middle)
+        low, high = (low, middle) if surprise > entropy else (middle, high)
+    return middle
 
 
-@check_nucleus.wrong("on the single probability")
-def bounds_the_single_probability(probs, p):
-    order = np.argsort(-probs)
-    reached = min(int((np.cumsum(probs[order]) < p).sum()), len(probs) - 1)
-    kept = np.where(probs >= probs[order[reached]], probs, 0)
-    return kept / kept.sum()
+@check_best_temperature.wrong("Halve the interval more often")
+def looks_on_a_grid(logits, targets):
+    heats = np.linspace(0.2, 3, 57)
+    return min(heats, key=lambda heat: _surprise_and_entropy(logits, targets, heat)[0])
 
 
-@check_nucleus.wrong("not a third")
-def goes_on_where_p_is_reached(probs, p):
-    order = np.argsort(-probs, kind="stable")
-    kept = np.zeros_like(probs)
-    kept[order] = np.where(np.cumsum(probs[order]) - probs[order] <= p, probs[order], 0)
-    return kept / kept.sum()
-
-
-@check_nucleus.wrong("All tokens are kept")
-def keeps_all(probs, p):
-    return probs.copy()
+@check_best_temperature.wrong("before the exponential")
+def overflows(logits, targets):
+    of_truth = logits[np.arange(len(targets)), targets].mean()
+    low, high = 0.01, 100.0
+    for _ in range(60):
+        beta = math.sqrt(low * high)
+        weights = np.exp(beta * logits)
+        expected = ((weights * logits).sum(axis=1) / weights.sum(axis=1)).mean()
+        low, high = (beta, high) if expected < of_truth else (low, beta)
+    return 1 / beta
 
 
 # ----------------------------------------------------------------------------------- looked_at
