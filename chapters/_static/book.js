@@ -1,6 +1,5 @@
-// Which boxes the keyboard reaches, to scroll them or to edit what they hold. The theme sees to those
-// that scroll when a page loads or changes its width, and takes all others from the keyboard: also one
-// that begins to scroll when a tab or a solution opens, and code that can be edited.
+// Which boxes the keyboard reaches, to scroll them or to edit what they hold: those that scroll, as soon
+// as they do (a tab or a solution opens, the page gets narrower, a cell prints), and code being edited.
 {
   const BOXES = "pre, .cell_output > .output, .pst-scrollable-table-container";
 
@@ -14,9 +13,29 @@
   document.addEventListener("DOMContentLoaded", () => {
     const page = document.getElementById("main-content");
     const sizes = new ResizeObserver((changes) => changes.forEach(({ target }) => mend(target)));
-    page.querySelectorAll(BOXES).forEach((box) => sizes.observe(box)); // to be shown is to get a size
-    const changed = ({ target }) => { if (target.matches(BOXES)) mend(target); };
-    const watch = { subtree: true, attributeFilter: ["tabindex", "contenteditable"] };
-    new MutationObserver((changes) => changes.forEach(changed)).observe(page, watch);
+    const boxes = (node) => [...(node.matches?.(BOXES) ? [node] : []), ...(node.querySelectorAll?.(BOXES) ?? [])];
+    const watch = (node) => boxes(node).forEach((box) => sizes.observe(box)); // to be shown is to get a size
+    watch(page);
+    new MutationObserver((changes) => changes.forEach(({ type, target, addedNodes }) => {
+      if (type === "childList") addedNodes.forEach(watch);
+      else if (target.matches(BOXES)) mend(target);
+    })).observe(page, { subtree: true, childList: true, attributeFilter: ["contenteditable"] });
+  });
+}
+
+// A phone has laid out what is near its screen, and no more (book.css). The rest follows when that is
+// shown, a few boxes for each frame: then what is searched for, jumped to or printed has its true size.
+{
+  const EACH_FRAME = 8;
+
+  const boxes = ".bd-article section > *, .bd-article div.cell_input > div, .bd-article div.cell_output > *";
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const later = [...document.querySelectorAll(boxes)];
+    const next = () => {
+      later.splice(0, EACH_FRAME).forEach((box) => { box.style.contentVisibility = "visible"; });
+      if (later.length) requestAnimationFrame(next);
+    };
+    requestAnimationFrame(() => setTimeout(next)); // after the first frame
   });
 }

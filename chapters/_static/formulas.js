@@ -1,20 +1,21 @@
 // MathJax would set all formulas of a page in one go, and for that long the page would not answer. Here
-// they are set a few at a time, with room for the reader's clicks between: first those in view, then
-// the others from top to bottom.
+// they are set one by one, with room for the reader's clicks between: first those in view, then the
+// others from top to bottom.
 {
-  const AT_ONCE = 4;
-
-  const inView = (formula) => {
-    const { top, bottom } = formula.getBoundingClientRect();
-    return bottom > 0 && top < window.innerHeight;
-  };
+  // Who asks where a formula stands has the whole page laid out; an observer is told without.
+  const inView = (formulas) => new Promise((tell) => {
+    const observer = new IntersectionObserver((found) => {
+      observer.disconnect();
+      tell(found.filter(({ isIntersecting }) => isIntersecting).map(({ target }) => target));
+    });
+    formulas.forEach((formula) => observer.observe(formula));
+  });
 
   const pageReady = async () => {
     const formulas = [...document.querySelectorAll(".math")];
-    const seen = new Set(formulas.filter(inView));
-    const order = [...seen, ...formulas.filter((formula) => !seen.has(formula))];
-    for (let i = 0; i < order.length; i += AT_ONCE) {
-      await MathJax.typesetPromise(order.slice(i, i + AT_ONCE));
+    const seen = new Set(formulas.length ? await inView(formulas) : []);
+    for (const formula of [...seen, ...formulas.filter((other) => !seen.has(other))]) {
+      await MathJax.typesetPromise([formula]);
       await new Promise((goOn) => setTimeout(goOn));
     }
   };

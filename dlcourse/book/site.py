@@ -199,6 +199,23 @@ def defer_scripts(app: Sphinx, page: str, template: str, context: dict, doctree)
     context["script_files"] = wanted
 
 
+# The theme's script measures each box of a page, when it has loaded and whenever anything in it
+# changes, to learn which scroll; `book.js` is told without having the page laid out each time.
+MEASURES = re.compile(
+    r',"complete"===document\.readyState\?(\w+)\(\):window\.addEventListener\("load",\1\)'
+)
+
+
+def spare_the_measuring(app: Sphinx, exception: Exception | None) -> None:
+    script = Path(app.outdir, "_static", "scripts", "pydata-sphinx-theme.js")
+    if exception or not script.is_file():
+        return
+    text = MEASURES.sub("", script.read_text("utf-8"))
+    script.write_text(text, "utf-8")
+    if 'addEventListener("load"' in text:
+        log.warning("the theme's script does something else when a page has loaded: see site.py")
+
+
 EMPTY_HEADER = re.compile(r"<th\b([^>]*)>\s*(?:<p>\s*</p>\s*)?</th>")
 
 
@@ -266,6 +283,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", mend_body)
     app.connect("html-page-context", defer_scripts, priority=900)  # after all have added theirs
     app.connect("build-finished", write_index, priority=100)
+    app.connect("build-finished", spare_the_measuring)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_fonts)
     return {
