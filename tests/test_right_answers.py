@@ -214,6 +214,110 @@ def by_gradients(function, x):
     return False
 
 
+@accepted("name_generator.mixed_bigram")
+def mixes_in_place(counts, weight):
+    unigram = counts.sum(axis=0) / counts.sum()
+    for row in counts:
+        row[:] = row / row.sum() if row.sum() else unigram
+        row *= 1 - weight
+        row += weight * unigram
+    return counts
+
+
+@accepted("name_generator.nucleus")
+def nucleus_by_a_loop(p, mass):
+    kept, held = [0.0] * len(p), 0.0
+    for i in sorted(range(len(p)), key=lambda i: -p[i]):
+        if held < mass:
+            kept[i], held = p[i], held + p[i]
+    return [value / held for value in kept]
+
+
+@accepted("name_generator.belongs")
+def belongs_by_torch(cost_f, cost_m, share_f=0.5):
+    difference = torch.as_tensor(cost_m) - torch.as_tensor(cost_f)
+    return (difference + math.log(share_f / (1 - share_f))).sigmoid()
+
+
+@accepted("attention.grouped_attention")
+def lays_the_queries_of_a_group_after_one_another(q, k, v):
+    B, nh, T, hs = q.shape
+    rows = q.reshape(B, k.shape[1], -1, hs)
+    return ((rows @ k.mT / math.sqrt(hs)).softmax(-1) @ v).reshape(B, nh, T, hs)
+
+
+@accepted("attention.grouped_attention")
+def takes_a_slice_for_each_group(q, k, v):
+    n = q.shape[1] // k.shape[1]
+    groups = [slice(i, i + 1) for i in range(k.shape[1])]
+    attend = F.scaled_dot_product_attention
+    parts = [attend(q[:, g.start * n : g.stop * n], k[:, g], v[:, g]) for g in groups]
+    return mini.cat(parts, 1)
+
+
+@accepted("attention.combine")
+def combines_in_a_list(y1, L1, y2, L2):
+    share = 1 / (1 + np.exp(np.clip(L2 - L1, -700, 700)))
+    return [share * y1 + (1 - share) * y2, np.logaddexp(L1, L2)]
+
+
+@accepted("transformer.read_the_clock")
+def compares_with_all_rows(p):
+    angle = np.arange(10_000)[:, None] * 10_000.0 ** (-np.arange(0, len(p), 2) / len(p))
+    table = np.stack([np.sin(angle), np.cos(angle)], axis=2).reshape(10_000, -1)
+    return abs(table - p).sum(axis=1).argmin()
+
+
+@accepted("transformer.hears_the_future")
+def changes_one_input_after_the_other(model, x):
+    before = model(x).numpy()
+    for s in range(1, len(x)):
+        changed = x.numpy().copy()
+        changed[s] += 1
+        if (model(mini.tensor(changed)).numpy()[:s] != before[:s]).any():
+            return True
+    return False
+
+
+@accepted("transformer.alibi_step")
+def rewards_what_is_further_on(q, keys, values):
+    q, keys, values = map(torch.tensor, (q, keys, values))
+    nh, T, _ = keys.shape
+    slopes = 2.0 ** (-8 * torch.arange(1, nh + 1, dtype=q.dtype) / nh)
+    bonus = slopes[:, None, None] * torch.arange(T)
+    attend = torch.nn.functional.scaled_dot_product_attention
+    return attend(q[:, None], keys, values, attn_mask=bonus)[:, 0]
+
+
+@accepted("text_generation.best_temperature")
+def follows_newton(logits, targets):
+    beta, truth = 1.0, logits[np.arange(len(targets)), targets]
+    for _ in range(50):
+        p = np.exp(beta * (logits - logits.max(axis=1, keepdims=True)))
+        p /= p.sum(axis=1, keepdims=True)
+        mean = (p * logits).sum(axis=1, keepdims=True)
+        variance = (p * (logits - mean) ** 2).sum(axis=1)
+        beta -= (mean[:, 0] - truth).mean() / variance.mean()
+    return 1 / beta
+
+
+@accepted("text_generation.longest_copy")
+def lengthens_the_best_so_far(written, source):
+    best = ""
+    for start in range(len(written)):
+        end = start + len(best) + 1
+        while end <= len(written) and written[start:end] in source:
+            best, end = written[start:end], end + 1
+    return best
+
+
+@accepted("text_generation.penalize")
+def penalizes_by_torch(logits, seen, penalty):
+    out, at = torch.as_tensor(logits).clone(), torch.as_tensor(list(seen))
+    out[at] = torch.where(out[at] < 0, out[at] * penalty, out[at] / penalty)
+    return out
+
+
 @pytest.mark.parametrize(("name", "answer"), ANSWERS)
 def test_another_right_answer_is_accepted(name, answer):
     verdict = dlcourse.exercises.find(name).verdict(answer)

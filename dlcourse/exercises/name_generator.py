@@ -400,7 +400,7 @@ def check_belongs(belongs):
     with np.errstate(all="ignore"):
         far = belongs(np.array([900.0]), np.array([901.0]))
     expect(
-        np.isfinite(far).all(),
+        np.isfinite(np.asarray(far)).all(),
         "At costs of 900 and 901 that is NaN: exp(-900) is 0 in float64, and 0 / 0 is nothing. "
         "Take the difference of the costs first.",
     )
