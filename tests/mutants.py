@@ -44,6 +44,11 @@ EQUIVALENT = {
     "if track_running_stats else None)`: 0 -> 1": "reset_parameters, called next, sets it to 0",
     "ops/shape.py, expand, `for i, (have, want) in enumerate(zip(old, full[lead:], strict=True)):`"
     ": True -> False": "both have as many sizes, for lead is the difference",
+    "nn/functional/normalization.py, instance_norm, `for old, new in zip(running, copies, "
+    "strict=True):`: True -> False": "the copies are made of just those",
+    "nn/init.py, trunc_normal_, `near = a <= mean <= b and b - a > 2 * std`: a <= mean <= b and "
+    "b - a > 2 * std -> a <= mean <= b or b - a > 2 * std": "both ways draw from the same "
+    "distribution: one of them takes more draws",
 }
 
 SWAPS = {

@@ -191,3 +191,10 @@ def test_gradient_of_a_determinant_that_is_zero():
     x.det().backward()
     assert x.grad.tolist() == [[4.0, -2.0], [-2.0, 1.0]]
     assert mini.autograd.gradgradcheck(mini.det, x)
+
+
+def test_the_logarithm_of_a_determinant_that_is_0_or_negative():
+    matrices = [[[2.0, 0.0], [0.0, 3.0]], [[0.0, 0.0], [0.0, 3.0]], [[0.0, 1.0], [1.0, 0.0]]]
+    ours, theirs = (f.logdet(f.tensor(matrices)) for f in (mini, torch))
+    assert_matches(ours, theirs)
+    assert ours[1].item() == -INF

@@ -239,6 +239,23 @@ def plateaus(f):
     return out
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
+def test_a_threshold_is_relative_or_absolute(mode, threshold_mode):
+    def rates(f):
+        optimizer = f.optim.SGD([f.nn.Parameter(f.ones(1))], lr=1.0)
+        scheduler = f.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode, patience=0, threshold=0.1, threshold_mode=threshold_mode
+        )
+        out = []
+        for metric in (10.0, 9.5, 10.5, 8.0, 12.0, 11.95, 7.95):
+            scheduler.step(metric)
+            out.append(optimizer.param_groups[0]["lr"])
+        return out
+
+    agree(rates)
+
+
 def a_group_that_comes_later(f):
     optimizer = optimizer_of(f)
     scheduler = f.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, min_lr=0.1)

@@ -88,7 +88,7 @@ class States:
 
     def betas(self, steps):
         """log P(the steps from t on, given state l at t), (T, N, L)."""
-        out = np.full(self.each.shape, -np.inf)
+        out = np.empty(self.each.shape)
         skip = np.zeros_like(self.skip)
         skip[:, :-2] = self.skip[:, 2:]
         after = np.full(self.classes.shape, -np.inf)
