@@ -9,7 +9,6 @@ runs the tables of ``tests/mini``, writes ``data/results/torch_map.json``, and f
 
 import argparse
 import inspect
-import statistics
 import sys
 import time
 import warnings
@@ -152,7 +151,10 @@ def error(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def speed(case, repetitions: int = 7, seconds: float = 0.002) -> float | None:
-    """mini's time for a case as a multiple of torch's, to one digit: medians, in turn."""
+    """mini's time for a case as a multiple of torch's, to one digit.
+
+    The shortest of several, in turn: what else the machine does only makes them longer.
+    """
     try:
         works = [case.work(f) for f in (mini, torch)]
         once = max(duration(work, 1) for work in works for _ in range(2))
@@ -160,7 +162,7 @@ def speed(case, repetitions: int = 7, seconds: float = 0.002) -> float | None:
         return None  # it works on a leaf in place
     number = max(1, int(seconds / once))
     times = [[duration(work, number) for work in works] for _ in range(repetitions)]
-    ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
+    ours, theirs = map(min, zip(*times, strict=True))
     return float(f"{ours / theirs:.1g}")
 
 
@@ -220,7 +222,7 @@ float32
 speed
 : The time of one of the cases, forward and backward, as a multiple of torch's, to one digit. The
   cases are small, so this is what a call costs, and not its arithmetic; for that see
-  [Speed](speed.md). Below 1, mini is faster.
+  [Speed](speed.md). Below 1, mini is faster. It is the shortest of several times of each, in turn.
 
 torch's names are written as programs write them: `F` is `torch.nn.functional`, `x` is a tensor, and
 what ends in `_` writes in place. Differences on purpose are marked, and listed on the page
