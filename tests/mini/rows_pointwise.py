@@ -132,6 +132,8 @@ ROWS = [
     *[row(n, a, b) for n in SHIFTS for a, b in ((I((5,), 9), I((5,), 4)), (I((5,), 9), 2))],
     *[row(n, I((5,), 30, -30), I((5,), 30)) for n in ("gcd", "lcm")],
     row("__lshift__", I((3,), 9), 2, _forms=METHOD),
+    row("__rlshift__", I((3,), 9), 2, _forms=METHOD),
+    row("__rrshift__", I((3,), 9), 40, _forms=METHOD),
     row("__rshift__", I((3,), 9), 1, _forms=METHOD),
     *[row(n, B((3,)), True, _forms=METHOD) for n in ("__rand__", "__ror__", "__rxor__")],
     row("isclose", T((3,), values=(1.0, NAN, INF)), T((3,), values=(1.0 + 1e-6, NAN, INF))),

@@ -160,6 +160,7 @@ OPERATORS = {
     "__and__": logic.bitwise_and, "__or__": logic.bitwise_or, "__xor__": logic.bitwise_xor,
     "__rand__": logic.bitwise_and, "__ror__": logic.bitwise_or, "__rxor__": logic.bitwise_xor,
     "__lshift__": logic.bitwise_left_shift, "__rshift__": logic.bitwise_right_shift,
+    "__rlshift__": logic.reverse_left_shift, "__rrshift__": logic.reverse_right_shift,
     "__rfloordiv__": pointwise.rfloor_divide, "__rmod__": pointwise.rremainder,
     "__eq__": logic.eq, "__ne__": logic.ne,
     "__lt__": logic.lt, "__le__": logic.le, "__gt__": logic.gt, "__ge__": logic.ge,

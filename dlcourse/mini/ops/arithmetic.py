@@ -11,7 +11,9 @@ from dlcourse.mini.ops.operation import (
     Op,
     arrays,
     as_tensor_operand,
+    check_kernel,
     operands,
+    result_dtype,
 )
 from dlcourse.mini.ops.pointwise import divisible, pow
 from dlcourse.mini.ops.special import Xlogy
@@ -47,7 +49,9 @@ class Atan2(Op):
 class Hypot(Op):
     @staticmethod
     def forward(ctx, x, y):
-        out = Tensor(np.hypot(*arrays(x, y)))
+        a, b = arrays(x, y)
+        check_kernel("hypot_cpu", a.dtype)
+        out = Tensor(np.hypot(a, b))
         ctx.save_for_backward(x, y, out)
         return out
 
@@ -66,7 +70,7 @@ class Fmod(Op):
 
     @staticmethod
     def forward(ctx, x, y, overload):
-        a, b = divisible(x, y)
+        a, b = divisible(x, y, "fmod_cpu")
         ctx.save_for_backward(x, y)
         ctx.overload = overload
         return Tensor(np.fmod(a, b))
@@ -153,8 +157,15 @@ class Lerp(Op):
     def forward(ctx, start, end, weight, overload):
         ctx.save_for_backward(start, end, weight)
         ctx.overload = overload
+        for name, other in (("end", end), ("weight", weight)):
+            if other.dtype is not start.dtype and (name == "end" or other._data.ndim):
+                raise RuntimeError(
+                    f"expected dtype {start.dtype.c_type} for `{name}` but got dtype "
+                    f"{other.dtype.c_type}"
+                )
+        check_kernel(f"lerp_kernel_{'tensor' if weight._data.ndim else 'scalar'}", end._data.dtype)
         a, b = arrays(start, end)
-        return Tensor(a + weight._data * (b - a))
+        return Tensor(a + weight._data.astype(a.dtype, copy=False) * (b - a))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -176,7 +187,9 @@ class Addcmul(Op):
         ctx.save_for_backward(y, z)
         ctx.value = value
         b, c = arrays(y, z)
-        return Tensor(sum_in_type(x, value * (b * c)))
+        a, product = arrays(x, Tensor(np.asarray(b * c)))
+        check_kernel("addcmul_cpu_out", a.dtype, "iuf")
+        return Tensor(a + (product if value == 1 else value * product).astype(a.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -203,7 +216,8 @@ class Addcdiv(Op):
             )
         ctx.save_for_backward(y, z)
         ctx.value = value
-        return Tensor(sum_in_type(x, value * (b / c)))
+        a, quotient = arrays(x, Tensor(np.asarray(b / c)))
+        return Tensor(a + value * quotient)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -212,12 +226,6 @@ class Addcdiv(Op):
         scaled = grad_output * ctx.value / z
         grad_y = scaled if needs_y else None
         return grad_output, grad_y, -scaled * y / z if needs_z else None, None
-
-
-def sum_in_type(x, product):
-    """x + product, a tensor and an array."""
-    a, b = arrays(x, Tensor(np.asarray(product)))
-    return a + b
 
 
 # -- the functions that users call -----------------------------------------------------------------
@@ -248,12 +256,18 @@ def copysign(input, other):
 
 def logaddexp(input, other):
     """log(exp(input) + exp(other)), without overflow."""
-    return Logaddexp.apply(*only_tensors("logaddexp", input, other))
+    return _of_floats("logaddexp", Logaddexp, input, other)
 
 
 def logaddexp2(input, other):
     """log2(2 ** input + 2 ** other), without overflow."""
-    return Logaddexp2.apply(*only_tensors("logaddexp2", input, other))
+    return _of_floats("logaddexp2", Logaddexp2, input, other)
+
+
+def _of_floats(name, operation, input, other):
+    x, y = only_tensors(name, input, other)
+    check_kernel(f"{name}_cpu", result_dtype(x, y))
+    return operation.apply(x, y)
 
 
 def xlogy(input, other):
@@ -286,6 +300,9 @@ def float_power_(self, exponent):
 def ldexp(input, other):
     """input * 2 ** other."""
     # NB: in torch it is one node, LdexpBackward0.
+    if isinstance(other, Tensor) and isinstance(input, Tensor) and input.dtype.is_floating_point:
+        check_kernel("ldexp_cpu_exp", other._data.dtype, "iuf")
+        other = other if other.dtype.is_floating_point else other.to(input.dtype)
     return input * pow(2.0, other)
 
 

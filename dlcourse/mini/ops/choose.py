@@ -1,14 +1,18 @@
 """Choosing, element by element: by a condition, the larger or the smaller, within bounds."""
 
+import warnings
+
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._dtype import get_default_dtype
+from dlcourse.mini._dtype import bool_, get_default_dtype, int64, uint8
 from dlcourse.mini.ops.operation import (
     OfTwo,
     Op,
     arrays,
     as_tensor_operand,
     check_broadcast,
+    check_kernel,
     operands,
+    promote,
 )
 from dlcourse.mini.ops.pointwise import Keep
 
@@ -20,6 +24,13 @@ import numpy as np
 class Where(Op):
     @staticmethod
     def forward(ctx, condition, x, y):
+        if condition.dtype is uint8:
+            warnings.warn(
+                "where received a uint8 condition tensor. This behavior is deprecated and will be "
+                "removed in a future version of PyTorch. Use a boolean condition instead.",
+                stacklevel=4,
+            )
+            condition = condition.to(bool_)
         if condition._data.dtype.kind != "b":
             raise RuntimeError(
                 "where expected condition to be a boolean tensor, but got a tensor with dtype "
@@ -114,6 +125,8 @@ class Clamp(Op):
             raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
         ctx.save_for_backward(x)
         ctx.low, ctx.high = low, high
+        if x._data.dtype.kind == "b":
+            x = _whole_beside(x, low, high)
         out = x._data if low is None else np.maximum(x._data, low)
         return Tensor(out if high is None else np.minimum(out, high))
 
@@ -150,6 +163,8 @@ class ClampTensor(Op):
     def forward(ctx, x, low, high):
         ctx.low, ctx.high, out = low, high, x
         ctx.save_for_backward(x, low, high)
+        if low is not None and high is not None and x._data.dtype.kind == "b":
+            check_kernel("clamp_cpu", promote(low._data.dtype, high._data.dtype), "iuf")
         if low is not None:
             out = Tensor(np.maximum(*arrays(out, low)))
         return out if high is None else Tensor(np.minimum(*arrays(out, high)))
@@ -247,6 +262,14 @@ def clamp_max(input, max):
     if isinstance(max, Tensor):
         return ClampTensor.apply(input, None, max)
     return ClampMax.apply(_float_beside(input, max), None, max)
+
+
+def _whole_beside(x, low, high):
+    """Booleans become integers beside a bound that is one; booleans alone have no order."""
+    if all(isinstance(b, bool | None) for b in (low, high)):
+        which = "" if None not in (low, high) else "_max" if low is None else "_min"
+        check_kernel(f"clamp{which}_scalar_cpu", x._data.dtype, "iuf")
+    return x.to(int64)
 
 
 def _float_beside(input, *bounds):

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini.ops.operation import check_kernel, promote
 from dlcourse.mini.ops.reduce import axes_of
 
 import numpy as np
@@ -34,8 +35,8 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     """Without the elements (or slices along `dim`) that equal the one before them."""
     array = input._data.reshape(-1) if dim is None else np.moveaxis(input._data, dim, 0)
     new = np.ones(len(array), bool)
-    other = (array[1:] != array[:-1]).reshape(max(len(array) - 1, 0), -1)
-    new[1:] = other.any(1)
+    other = array[1:] != array[:-1]
+    new[1:] = other.any(tuple(range(1, other.ndim)))
     values = array[new] if dim is None else np.moveaxis(array[new], 0, dim)
     out = [Tensor(values)]
     if return_inverse:
@@ -72,6 +73,8 @@ def histc(input, bins=100, min=0, max=0):
     if max < min:
         raise RuntimeError("max must be larger than min")
     array = input._data
+    check_kernel("linspace_cpu", array.dtype, "iuf")
+    check_kernel("histogram_cpu", array.dtype)
     if min == max and array.size:
         min, max = array.min(), array.max()
     if min == max:
@@ -87,15 +90,18 @@ class HistogramResult(NamedTuple):
     bin_edges: Tensor
 
 
-def histogram(input, bins, *, range=None, weight=None, density=False):
+def histogram(input, bins=100, *, range=None, weight=None, density=False):
     """(hist, bin_edges): how many elements lie between the edges, or their summed weight.
 
     `bins` is the edges, or a number of equal parts of `range` (without one of all elements);
     `density`: as a share of all per unit of length.
     """
-    if input._data.dtype.kind != "f":
-        raise NotImplementedError(
-            f"\"histogram_cpu\" not implemented for '{input.dtype.scalar_type}'"
+    check_kernel("histogramdd", input._data.dtype)
+    if isinstance(bins, Tensor) and bins.dtype is not input.dtype:
+        raise RuntimeError(
+            "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got "
+            f"input with dtype {input.dtype.c_type} and bins for dimension 0 with dtype "
+            f"{bins.dtype.c_type}"
         )
     array = input._data.ravel()
     edges = bins._data if isinstance(bins, Tensor) else bins
@@ -124,6 +130,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     side = side or ("right" if right else "left")
     edges, values = sorted_sequence._data, input._data if isinstance(input, Tensor) else input
     values = np.asarray(values)
+    check_kernel("searchsorted_out_cpu", promote(edges.dtype, values.dtype), "iuf")
     if edges.ndim == 1:
         out = np.searchsorted(edges, values, side)
     else:

@@ -322,7 +322,7 @@ sgn = unary(Sgn, "-1, 0 or 1.")
 
 def logit(input, eps=None):
     """log(input / (1 - input)); with `eps`, `input` is first limited to [eps, 1 - eps]."""
-    return Logit.apply(input, eps)
+    return Logit.apply(input, None if eps is None else float(eps))
 
 
 def round(input, *, decimals=0):

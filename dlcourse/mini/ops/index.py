@@ -268,11 +268,31 @@ def setitem(input, index, value):
         value = value.reshape(value._data.shape[extra:])
     if value._data.shape != target:
         expand(value, target)  # refuses what does not fit
+    check_written(input, index, value)
     if not _recorded(input, value) and input._data.flags.writeable and input._writes is not None:
         input._data[index] = value._data  # nobody differentiates: no snapshot of the whole
         note_write(input)
         return
     write(input, lambda old: SetItem.apply(old, index, value))
+
+
+def check_written(input, index, value):
+    """At arrays of indices nothing is converted, but for one number where a mask is true."""
+    if value.dtype is input.dtype or is_basic(index):
+        return
+    arrays = [p for p in (index if isinstance(index, tuple) else (index,)) if hasattr(p, "dtype")]
+    if value._data.size != 1 or [p.dtype.kind for p in arrays] != ["b"]:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{input.dtype.scalar_type} for the destination and {value.dtype.scalar_type} for the "
+            "source."
+        )
+
+
+def check_index(function, index, wanted="Expected dtype int32/int64 for index"):
+    """Refuse an index that is not of int32 or int64."""
+    if index.dtype.name not in ("int64", "int32"):
+        raise RuntimeError(f"{function}(): {wanted}")
 
 
 def _recorded(input, value):
@@ -286,6 +306,7 @@ def _recorded(input, value):
 def gather(input, dim, index):
     """out[i][j] = input[index[i][j]][j] for dim 0; the result has the shape of `index`."""
     dim = wrap_dim(dim, input._data.ndim)
+    check_index("gather", index)
     if input._data.ndim == 0:
         return Gather.apply(input.reshape(1), 0, np.atleast_1d(index._data.copy())).reshape(())
     return Gather.apply(input, dim, index._data.copy())
@@ -294,6 +315,7 @@ def gather(input, dim, index):
 def scatter_add(input, dim, index, src):
     """`input` with src[i][j] added at [index[i][j]][j] for dim 0; indices may repeat."""
     dim = wrap_dim(dim, input._data.ndim)
+    check_scattered(input, index, src)
     if any(n > m for n, m in zip(index._data.shape, src._data.shape, strict=False)):
         raise RuntimeError(
             f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} "
@@ -302,10 +324,18 @@ def scatter_add(input, dim, index, src):
     return ScatterAdd.apply(input, dim, index._data.copy(), src)
 
 
+def check_scattered(input, index, src):
+    """Refuse types that scatter does not convert."""
+    check_index("scatter", index)
+    if src.dtype is not input.dtype:
+        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+
+
 def index_select(input, dim, index):
     """The slices of `input` along `dim` that the 1-d tensor `index` names."""
     if index._data.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
+    check_index("index_select", index, "Expected dtype int32 or int64 for index")
     dim = wrap_dim(dim, input._data.ndim)
     if input._data.ndim == 0:
         input = input.reshape(1)

@@ -3,7 +3,7 @@
 import math
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.operation import NotAnOperand, Op, check_broadcast
+from dlcourse.mini.ops.operation import NotAnOperand, Op, check_broadcast, check_kernel
 from dlcourse.mini.ops.shape import expand
 
 import numpy as np
@@ -109,6 +109,8 @@ def matmul(input, other):
         )
     if a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
         raise RuntimeError(_mismatch(a.shape, b.shape))
+    if a.dtype.kind == "b":
+        _refuse_booleans(a, b)
     if b.ndim == 1:
         if a.ndim == 1:
             return Dot.apply(input, other)
@@ -123,6 +125,14 @@ def matmul(input, other):
         return MatMul.apply(rows, other).reshape(*a.shape[:-1], b.shape[-1])
     check_broadcast(a.shape[:-2], b.shape[:-2])
     return MatMul.apply(input, other)
+
+
+def _refuse_booleans(a, b):
+    """They have no sum; torch names the kernel that it would have called."""
+    kernel = "addmm_impl_cpu_" if a.ndim <= 2 or b.ndim == 2 else "bmm"
+    if b.ndim == 1:
+        kernel = "dot" if a.ndim == 1 else "addmv_impl_cpu"
+    check_kernel(kernel, a.dtype, "iuf")
 
 
 def _mismatch(a, b):

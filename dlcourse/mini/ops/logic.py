@@ -1,9 +1,8 @@
 """Comparisons and logic, to tensors without gradient."""
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._dtype import from_numpy_dtype
 from dlcourse.mini.ops.choose import only_tensors
-from dlcourse.mini.ops.operation import arrays, check_broadcast, operands
+from dlcourse.mini.ops.operation import arrays, check_broadcast, check_kernel, operands
 
 import numpy as np
 
@@ -36,6 +35,9 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
     """Whether each of `elements` is among `test_elements`."""
+    for v in (elements, test_elements):
+        if isinstance(v, Tensor) and v._data.dtype.kind == "b":
+            raise RuntimeError("Unsupported input type encountered for isin(): Bool")
     values, among = (v._data if isinstance(v, Tensor) else v for v in (elements, test_elements))
     found = np.isin(values, among, assume_unique=assume_unique, invert=invert)
     return Tensor(np.asarray(found))
@@ -92,9 +94,7 @@ def whole(name, ufunc, doc, kinds="bui"):
 
     def operation(input, other):
         a, b = arrays(*operands(input, other))
-        if a.dtype.kind not in kinds:
-            kind = from_numpy_dtype(a.dtype).scalar_type
-            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{kind}'")
+        check_kernel(f"{name}_cpu", a.dtype, kinds)
         return Tensor(np.asarray(ufunc(a, b)))
 
     operation.__name__, operation.__doc__ = name, doc
@@ -115,6 +115,16 @@ gcd = whole("gcd", np.gcd, "The greatest common divisor.", "ui")
 lcm = whole("lcm", np.lcm, "The least common multiple.", "ui")
 
 
+def reverse_left_shift(input, other):
+    """other << input."""
+    return bitwise_left_shift(other, input)
+
+
+def reverse_right_shift(input, other):
+    """other >> input."""
+    return bitwise_right_shift(other, input)
+
+
 def invert(input):
     """~input: of booleans their negation, of integers all bits turned."""
     if input._data.dtype.kind == "f":
@@ -126,7 +136,5 @@ def invert(input):
 
 def bitwise_not(input):
     """All bits turned; of booleans the negation."""
-    if input._data.dtype.kind == "f":
-        kind = input.dtype.scalar_type
-        raise NotImplementedError(f"\"bitwise_not_cpu\" not implemented for '{kind}'")
+    check_kernel("bitwise_not_cpu", input._data.dtype, "bui")
     return Tensor(~input._data)

@@ -84,6 +84,11 @@ def matrix_exp(input):
             "linalg.matrix_exp: A must be batches of square matrices, but they are "
             f"{' by '.join(map(str, input.shape[-2:]))} matrices"
         )
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(
+            "linalg.matrix_exp: Expected a floating point or complex tensor as input. Got "
+            f"{input.dtype.scalar_type}"
+        )
     size = np.abs(input._data).sum(-1).max() if input._data.size else 0
     # exp(A) = exp(A / 2^n)^(2^n), for the series converges fast where A is small.
     halvings = max(int(np.ceil(np.log2(size))), 0) if size > 1 else 0

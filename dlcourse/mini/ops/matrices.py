@@ -4,7 +4,7 @@ import itertools
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.creation import numpy_dtype, require_cpu
-from dlcourse.mini.ops.operation import Op
+from dlcourse.mini.ops.operation import Op, check_kernel
 from dlcourse.mini.ops.shape import alias, expand, reshape, stack, wrap_dim
 
 import numpy as np
@@ -149,6 +149,7 @@ class Trace(Op):
     def forward(ctx, x):
         if x._data.ndim != 2:
             raise RuntimeError("trace: expected a matrix, but got tensor with dim " + str(x.ndim))
+        check_kernel("trace", x._data.dtype, "iuf")
         ctx.shape = x._data.shape
         dtype = x._data.dtype if x._data.dtype.kind == "f" else np.int64
         return Tensor(np.asarray(x._data.trace(dtype=dtype)))

@@ -38,8 +38,8 @@ def as_tensor_operand(x, other):
         return x
     if isinstance(x, bool | np.bool_):
         return Tensor(np.asarray(x))
-    if isinstance(x, int | np.integer):
-        return Tensor(np.asarray(x, np.int64 if mine.kind == "b" else mine))
+    if isinstance(x, int | np.integer):  # what is too large, or below 0, goes round
+        return Tensor(np.asarray(np.asarray(x).astype(np.int64 if mine.kind == "b" else mine)))
     if isinstance(x, float | np.floating):
         return Tensor(np.asarray(x, mine if mine.kind == "f" else get_default_dtype().numpy))
     if isinstance(x, np.ndarray):

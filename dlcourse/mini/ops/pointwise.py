@@ -10,6 +10,7 @@ from dlcourse.mini.ops.operation import (
     Op,
     arrays,
     as_tensor_operand,
+    check_kernel,
     float_array,
     masked,
     operands,
@@ -104,9 +105,10 @@ class Div(Op):
         return grad_x, grad_y
 
 
-def divisible(x, y):
-    """The arrays of x and y; integers are not divided by 0."""
+def divisible(x, y, kernel):
+    """The arrays of x and y; integers are not divided by 0, and booleans not at all."""
     a, b = arrays(x, y)
+    check_kernel(kernel, a.dtype, "iuf")
     if b.dtype.kind in "iu" and not b.all():
         raise RuntimeError("ZeroDivisionError")
     return a, b
@@ -120,7 +122,7 @@ class FloorDivide(Op):
 
     @staticmethod
     def forward(ctx, x, y):
-        return Tensor(np.floor_divide(*divisible(x, y)))
+        return Tensor(np.floor_divide(*divisible(x, y, "div_floor_cpu")))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -135,7 +137,7 @@ class DivRounded(Op):
 
     @staticmethod
     def forward(ctx, x, y, rounding):
-        a, b = divisible(x, y)
+        a, b = divisible(x, y, f"div_{rounding}_cpu")
         if rounding == "floor":
             out = np.where(b == 0, a / b, np.floor_divide(a, b)) if a.dtype.kind == "f" else a // b
         elif a.dtype.kind == "f":
@@ -157,7 +159,7 @@ class Remainder(Op):
     def forward(ctx, x, y, overload):
         ctx.save_for_backward(x, y)
         ctx.overload = overload
-        return Tensor(np.remainder(*divisible(x, y)))
+        return Tensor(np.remainder(*divisible(x, y, "remainder_cpu")))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -205,6 +207,9 @@ class Pow(Op):
         if x._data.dtype.kind in "iu" and isinstance(exponent, int) and exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         base = x._data if isinstance(exponent, int) else float_array(x)
+        if base.dtype.kind == "b":
+            out = base.astype(np.int64) ** int(exponent)
+            return Tensor(out.astype(bool) if isinstance(exponent, bool) else out)
         return Tensor(base * base if exponent == 2 else base**exponent)
 
     @staticmethod
@@ -224,6 +229,7 @@ class PowTensor(Op):
     @staticmethod
     def forward(ctx, x, y):
         a, b = arrays(x, y)
+        check_kernel("pow", a.dtype, "iuf")
         out = Tensor(a**b)
         ctx.save_for_backward(x, y, out)
         return out
@@ -283,6 +289,7 @@ class Sqrt(Op):
 class Abs(Op):
     @staticmethod
     def forward(ctx, x):
+        check_kernel("abs_cpu", x._data.dtype, "iuf")
         ctx.save_for_backward(x)
         return Tensor(np.abs(x._data))
 
@@ -296,6 +303,8 @@ class Sign(Op):
     @staticmethod
     def forward(ctx, x):
         array = x._data
+        if array.dtype.kind == "b":
+            return Tensor(array.copy())
         return Tensor(np.subtract(array > 0, array < 0, dtype=array.dtype))  # of NaN: 0
 
     @staticmethod
@@ -358,6 +367,8 @@ class Sigmoid(Op):
 class Relu(Op):
     @staticmethod
     def forward(ctx, x):
+        if x._data.dtype.kind == "b":
+            raise RuntimeError("Boolean inputs not supported for relu")
         out = Tensor(np.maximum(x._data, 0))
         ctx.save_for_backward(out)
         return out

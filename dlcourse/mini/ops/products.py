@@ -2,6 +2,7 @@
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.linalg import Addmm, bmm, check_addmm, dot, matmul, outer
+from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.pieces import broadcast_tensors
 from dlcourse.mini.ops.rearrange import roll
 from dlcourse.mini.ops.shape import expand, stack, wrap_dim
@@ -148,6 +149,10 @@ def _alike(input, other):
 def linalg_cross(input, other, *, dim=-1):
     """The cross product along `dim` of size 3: x1 y2 - x2 y1 and so on."""
     input, other = _alike(input, other)
+    check_kernel("cross", input._data.dtype, "iuf")
+    if other.dtype is not input.dtype:
+        wanted, found = input.dtype.scalar_type, other.dtype.scalar_type
+        raise RuntimeError(f"expected scalar type {wanted} but found {found}")
     for x in (input, other):
         axis = wrap_dim(dim, x._data.ndim)
         if x._data.shape[axis] != 3:

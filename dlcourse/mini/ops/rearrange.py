@@ -4,7 +4,7 @@ import math
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.inplace import note_write
-from dlcourse.mini.ops.operation import Op
+from dlcourse.mini.ops.operation import Op, check_kernel
 from dlcourse.mini.ops.shape import (
     alias,
     expand,
@@ -185,8 +185,12 @@ def swapdims(input, dim0, dim1):
 
 
 def adjoint(input):
-    """The last two dimensions transposed."""
-    return transpose(input, -2, -1)
+    """The last two dimensions transposed; of a single number the number."""
+    if input._data.ndim == 1:
+        raise RuntimeError(
+            "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
+    return transpose(input, -2, -1) if input._data.ndim else input.view(())
 
 
 def movedim(input, source, destination):
@@ -280,16 +284,26 @@ def tile(input, *args, dims=None):
     return repeat(input, (1,) * (input._data.ndim - len(dims)) + dims)
 
 
+def _check_repeats(repeats):
+    if repeats.dtype.name not in ("int64", "int32"):
+        check_kernel("repeat_interleave_cpu", repeats._data.dtype, "")
+
+
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """Each slice along `dim` (each element when None) so many times: a number, or one for each.
 
     repeat_interleave(repeats) of a vector of integers names each index as often as it says.
     """
+    if repeats is None and input._data.ndim != 1:
+        raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
     if repeats is None:
+        _check_repeats(input)
         return Tensor(np.repeat(np.arange(input._data.size), input._data.astype(np.intp)))
     if dim is None:
         input, dim = ravel(input), 0
     dim = wrap_dim(dim, input._data.ndim)
+    if isinstance(repeats, Tensor) and repeats._data.ndim < 2:
+        _check_repeats(repeats)
     counts = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
     size = input._data.shape[dim]
     if counts.dtype.kind not in "iu":

@@ -5,6 +5,7 @@ import math
 from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._dtype import uint8
 from dlcourse.mini.ops.choose import maximum, minimum
 from dlcourse.mini.ops.operation import Op, float_array
 from dlcourse.mini.ops.shape import wrap_dim
@@ -204,6 +205,8 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The variance, divided by N - correction (1: unbiased).  NaN where N <= correction."""
     # NB: in torch var and std are one node each, VarBackward0 and StdBackward0.
+    if input._data.dtype.kind != "f":
+        raise RuntimeError("std and var only support floating point and complex dtypes")
     if isinstance(dim, bool):  # var(input, unbiased)
         dim, unbiased = None, dim
     if unbiased is not None and correction is not None:
@@ -276,6 +279,8 @@ def _arg(pick, name, input, dim, keepdim):
             f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
         )
     _not_empty(input, dim, name)
+    if input._data.dtype.kind == "b":
+        raise RuntimeError(f"{name}(): does not support bool input")
     axis = None if dim is None or input._data.ndim == 0 else wrap_dim(dim, input._data.ndim)
     return Tensor(np.asarray(pick(input._data, axis=axis, keepdims=keepdim)))
 
@@ -287,12 +292,17 @@ def logsumexp(input, dim, keepdim=False):
 
 def all(input, dim=None, keepdim=False):
     """Whether every element is true, over `dim` or over everything."""
-    return Tensor(np.asarray(input._data.all(axes_of(input, dim), keepdims=keepdim)))
+    return _truth(input, input._data.all(axes_of(input, dim), keepdims=keepdim))
 
 
 def any(input, dim=None, keepdim=False):
     """Whether some element is true, over `dim` or over everything."""
-    return Tensor(np.asarray(input._data.any(axes_of(input, dim), keepdims=keepdim)))
+    return _truth(input, input._data.any(axes_of(input, dim), keepdims=keepdim))
+
+
+def _truth(input, array):
+    """Booleans; of bytes, which were masks once, bytes."""
+    return Tensor(np.asarray(array, np.uint8 if input.dtype is uint8 else np.bool_))
 
 
 def _not_empty(x, dim, name):

@@ -10,6 +10,9 @@ from dlcourse.mini.ops.index import (
     ScatterAdd,
     SetItem,
     along,
+    check_index,
+    check_scattered,
+    check_written,
     gather,
     plain,
 )
@@ -107,8 +110,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
         raise RuntimeError("reduce argument must be either add or multiply.")
     if not isinstance(src, Tensor):
         src = as_tensor_operand(src, input).to(input.dtype).expand(index._data.shape)
-    elif src.dtype is not input.dtype:
-        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+    check_scattered(input, index, src)
     dim, index, input, shape = _as_one(input, dim, index)
     src = src.reshape(1) if src._data.ndim == 0 else src
     _check_sizes(input, dim, index, src)
@@ -149,6 +151,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
         raise RuntimeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
         )
+    check_scattered(input, index, src)
     dim, index, input, shape = _as_one(input, dim, index)
     src = (src if shape else src.reshape(1))[tuple(slice(n) for n in index.shape)]
     hit = np.zeros(input._data.shape, bool)
@@ -179,11 +182,13 @@ def _slices(input, dim, index):
 
 def index_add(input, dim, index, source, *, alpha=1):
     """`input` with `alpha` times the slices of `source` added to its slices `index`."""
+    kind = index.dtype.scalar_type
+    check_index("index_add_", index, f"Expected dtype int32/int64 for index but got: {kind}")
     place = _slices(input, dim, index)
     if source.dtype is not input.dtype:
         raise RuntimeError(
-            "index_add_(): self and source expected to have the same dtype, but got (self) "
-            f"{input.dtype.scalar_type} and (source) {source.dtype.scalar_type}"
+            f"index_add_(): self ({input.dtype.scalar_type}) and source "
+            f"({source.dtype.scalar_type}) must have the same scalar type"
         )
     source = source if alpha == 1 else source * alpha
     return input + PutItem.apply(source, place, input._data.shape, False)
@@ -191,6 +196,12 @@ def index_add(input, dim, index, source, *, alpha=1):
 
 def index_copy(input, dim, index, source):
     """`input` with the slices of `source` in the place of its slices `index`."""
+    _check_long("index_copy_", index)
+    if source.dtype is not input.dtype:
+        raise RuntimeError(
+            "index_copy_(): self and source expected to have the same dtype, but got (self) "
+            f"{input.dtype.scalar_type} and (source) {source.dtype.scalar_type}"
+        )
     place = _slices(input, dim, index)
     if source._data.shape != input._data[place].shape:
         raise IndexError(
@@ -211,6 +222,7 @@ def index_fill(input, dim, index, value):
 def index_put(input, indices, values, accumulate=False):
     """`input` with `values` at the indices (a tuple of tensors), written or added."""
     place = plain(tuple(slice(None) if i is None else i for i in indices))
+    check_written(input, place, values)
     values = expand(values, input._data[place].shape)
     if accumulate:
         return input + PutItem.apply(values, place, input._data.shape, False)
@@ -219,8 +231,20 @@ def index_put(input, indices, values, accumulate=False):
 
 def put(input, index, source, accumulate=False):
     """`input` with `source` at the places that `index` names as if all were flattened."""
+    _check_long("put_", index)
+    if source.dtype is not input.dtype:
+        raise RuntimeError(
+            "put_(): self and source expected to have the same dtype, but got self.dtype = "
+            f"{input.dtype.scalar_type} and source.dtype = {source.dtype.scalar_type}"
+        )
     flat = index_put(input.reshape(-1), (index.reshape(-1),), source.reshape(-1), accumulate)
     return flat.reshape(input._data.shape)
+
+
+def _check_long(function, index):
+    if index._data.dtype != np.int64:
+        kind = index.dtype.scalar_type
+        raise RuntimeError(f"{function}(): Expected a long tensor for index, but got {kind}")
 
 
 def take(input, index):
@@ -264,6 +288,11 @@ def masked_select(input, mask):
 def masked_scatter(input, mask, source):
     """`input` with the elements of `source`, in order, where `mask` is true."""
     _require_mask("masked_scatter", mask)
+    if source.dtype is not input.dtype:
+        raise RuntimeError(
+            "masked_scatter: expected self and source to have same dtypes but got"
+            f"{input.dtype.scalar_type} and {source.dtype.scalar_type}"
+        )
     input, mask = broadcast_tensors(input, mask)
     count = int(mask._data.sum())
     if count > source._data.size:

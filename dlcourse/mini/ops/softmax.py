@@ -1,7 +1,7 @@
 """softmax and log_softmax, in the forms that cannot overflow, and log(sigmoid)."""
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.operation import Op, float_array
+from dlcourse.mini.ops.operation import Op, check_kernel
 from dlcourse.mini.ops.shape import wrap_dim
 
 import numpy as np
@@ -54,7 +54,7 @@ class LogSoftmax(Op):
 
 def shifted(x, dim):
     """x - max(x) along `dim`, a new array."""
-    array = float_array(x)
+    array = x._data
     if array.size == 0:
         return array.copy()
     return np.asarray(array - array.max(dim if array.ndim else None, keepdims=True))
@@ -66,7 +66,7 @@ class LogSigmoid(Op):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        array = float_array(x)
+        array = x._data
         return Tensor(np.minimum(array, 0) - np.log1p(np.exp(-np.abs(array))))
 
     @staticmethod
@@ -81,15 +81,24 @@ class LogSigmoid(Op):
 def softmax(input, dim, dtype=None):
     """exp(input) / sum(exp(input)) along `dim`: positive numbers with sum 1."""
     input = input if dtype is None else input.to(dtype)
-    return Softmax.apply(input, wrap_dim(dim, input._data.ndim))
+    return Softmax.apply(input, _dim_of_floats("softmax", input, dim))
 
 
 def log_softmax(input, dim, dtype=None):
     """log(softmax(input)) along `dim`, precise where softmax would round to 0."""
     input = input if dtype is None else input.to(dtype)
-    return LogSoftmax.apply(input, wrap_dim(dim, input._data.ndim))
+    return LogSoftmax.apply(input, _dim_of_floats("log_softmax", input, dim))
+
+
+def _dim_of_floats(name, input, dim):
+    """`dim`, counted from the front; integers are refused."""
+    ndim = input._data.ndim
+    dim = wrap_dim(dim, ndim)
+    check_kernel(f"{name}{'_lastdim' * (dim >= ndim - 1)}_kernel_impl", input._data.dtype)
+    return dim
 
 
 def logsigmoid(input):
     """log(sigmoid(input)), precise where sigmoid would round to 0."""
+    check_kernel("log_sigmoid_cpu", input._data.dtype)
     return LogSigmoid.apply(input)

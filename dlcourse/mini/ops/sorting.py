@@ -6,7 +6,7 @@ The indices carry no gradient; the values are gathered by them, and differentiat
 from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.operation import Op
+from dlcourse.mini.ops.operation import Op, check_kernel
 from dlcourse.mini.ops.shape import wrap_dim
 
 import numpy as np
@@ -88,6 +88,8 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     dim, array = wrap_dim(dim, input._data.ndim), np.atleast_1d(input._data)
     if not 0 <= k <= array.shape[dim]:
         raise RuntimeError("selected index k out of range")
+    if array.dtype.kind == "b":
+        raise RuntimeError("topk does not support bool dtypes on CPU")
     index = np.take(order(array, dim, largest), np.arange(k), dim)
     return picked(PickedTop, input, dim, index)
 
@@ -97,6 +99,7 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     dim, array = wrap_dim(dim, input._data.ndim), np.atleast_1d(input._data)
     if not 1 <= k <= array.shape[dim]:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
+    check_kernel("kthvalue_cpu", array.dtype, "iuf")
     found = picked(Picked, input, dim, np.take(order(array, dim), [k - 1], dim))
     if keepdim or input._data.ndim == 0:
         return found

@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._dtype import get_default_dtype
 from dlcourse.mini.ops.distance import LinalgVectorNorm
 from dlcourse.mini.ops.matrix import matrix_norm
+from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.reduce import Amax, Amin, axes_of, mean, std, sum, var
 from dlcourse.mini.ops.shape import wrap_dim
 
@@ -40,6 +42,12 @@ def cdist(x1, x2, p=2.0, compute_mode=None):
     for name, x in (("X1", x1), ("X2", x2)):
         if x._data.ndim < 2:
             raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {x.ndim}D")
+        if not x.dtype.is_floating_point:
+            kind = x.dtype.scalar_type
+            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {kind}")
+    if x1.dtype is not x2.dtype:
+        wanted, found = x1.dtype.scalar_type, x2.dtype.scalar_type
+        raise RuntimeError(f"expected scalar type {wanted} but found {found}")
     if x1._data.shape[-1] != x2._data.shape[-1]:
         raise RuntimeError(
             f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
@@ -90,10 +98,17 @@ def _pick(input, index, dim, keepdim):
     return IndexResult(*((values, index) if keepdim else (t.squeeze(dim) for t in (values, index))))
 
 
+def _only_one(input, dim):
+    """The element of a 0-d tensor, and its index."""
+    wrap_dim(dim, 0)
+    return IndexResult(input.clone(), Tensor(np.asarray(0)))
+
+
 def _median(input, dim, keepdim, skip_nan):
     # NB: in torch the node is MedianBackward0 or NanmedianBackward0.
+    check_kernel("median_cpu", input._data.dtype, "iuf")
     if input._data.ndim == 0:
-        return input.clone() if dim is None else IndexResult(input.clone(), Tensor(np.asarray(0)))
+        return input.clone() if dim is None else _only_one(input, dim)
     if dim is None:
         flat = input.reshape(-1)
         if flat._data.size == 0:
@@ -124,7 +139,7 @@ def mode(input, dim=-1, keepdim=False):
     """(values, indices): the most frequent value along `dim`, of several the smallest."""
     # NB: in torch the node is ModeBackward0; which of the equal values it points to is not defined.
     if input._data.ndim == 0:
-        return IndexResult(input.clone(), Tensor(np.asarray(0)))
+        return _only_one(input, dim)
     dim = wrap_dim(dim, input._data.ndim)
 
     def last_of_most_frequent(row):
@@ -154,6 +169,10 @@ def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
             "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
             f"but got {interpolation}"
         )
+    if isinstance(q, Tensor) and q._data.ndim > 1:
+        raise RuntimeError("quantile() q must be a scalar or 1D tensor")
+    if isinstance(q, Tensor) and q.dtype is not input.dtype:
+        raise RuntimeError("quantile() q tensor must be same dtype as the input tensor")
     shares = np.asarray(q._data if isinstance(q, Tensor) else q, np.float64)
     if ((shares < 0) | (shares > 1)).any():
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
@@ -220,6 +239,9 @@ def cov(input, *, correction=1):
             f"cov(): expected input to have two or fewer dimensions but got an input with "
             f"{input._data.ndim} dimensions"
         )
+    if input._data.dtype.kind == "b":
+        raise RuntimeError("cov(): bool dtype is not supported for input")
+    input = input if input.dtype.is_floating_point else input.to(get_default_dtype())
     x = input.reshape(1, -1) if input._data.ndim < 2 else input
     x = x - x.mean(1, keepdim=True)
     out = x @ x.t() / max(x._data.shape[1] - correction, 0)

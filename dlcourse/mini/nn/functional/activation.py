@@ -8,6 +8,7 @@ from dlcourse.mini.ops import softmax as _softmax
 from dlcourse.mini.ops.choose import where
 from dlcourse.mini.ops.creation import random_source
 from dlcourse.mini.ops.inplace import inplace as in_place_twin
+from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.softmax import logsigmoid
 
 import numpy as np
@@ -42,6 +43,10 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 def prelu(input, weight):
     """input, and weight * input below 0: one weight, or one a channel (He et al. 2015)."""
     channels = input.shape[1] if input.ndim > 1 else 1
+    if weight.dtype is not input.dtype:
+        types = f"{input.dtype.scalar_type} and {weight.dtype.scalar_type}"
+        raise RuntimeError(f"prelu: Type promoting not supported. Got {types}")
+    check_kernel("prelu_cpu", input._data.dtype)
     if weight.ndim > 1:
         raise RuntimeError(
             f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}"
@@ -186,6 +191,7 @@ def glu(input, dim=-1):
         raise RuntimeError(
             f"Halving dimension must be even, but dimension {dim % input.ndim} is size {size}"
         )
+    check_kernel("glu_cpu", input._data.dtype)
     a, b = input.split(size // 2, dim)
     return a * b.sigmoid()  # NB: in torch this is one node, GluBackward0.
 

@@ -28,6 +28,13 @@ def bilinear(input1, input2, weight, bias=None):
             f"bilinear(): input1 and input2 must have {in1} and {in2} features, but got "
             f"{input1.shape[-1]} and {input2.shape[-1]}"
         )
+    if not input1.dtype is input2.dtype is weight.dtype:
+        names = (x.dtype.c_type for x in (input1, input2, weight))
+        raise RuntimeError(
+            "All tensors must have the same dtype, got input1: {}, input2: {}, weight: {}".format(
+                *names
+            )
+        )
     columns = weight.permute(1, 0, 2).reshape(in1, out * in2)
     half = (input1.reshape(-1, in1) @ columns).reshape(-1, out, in2)  # (N, O, J)
     y = (half * input2.reshape(-1, 1, in2)).sum(-1).reshape(*batch, out)

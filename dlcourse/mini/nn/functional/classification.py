@@ -26,7 +26,7 @@ def binary_cross_entropy(
         found, wanted = target.dtype.scalar_type, input.dtype.scalar_type
         raise RuntimeError(f"Found dtype {found} but expected {wanted}")
     each = BinaryCrossEntropy.apply(input, target)
-    return reduced(each if weight is None else each * weight, reduction)
+    return reduced(each if weight is None else (each * weight).to(each.dtype), reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -45,7 +45,8 @@ def binary_cross_entropy_with_logits(
     _check_not_counts(input, target)
     positive = logsigmoid(input) if pos_weight is None else logsigmoid(input) * pos_weight
     each = -(target * positive + (1 - target) * logsigmoid(-input))
-    return reduced(each if weight is None else each * weight, reduction)
+    each = each if weight is None else each * weight
+    return reduced(each.to(target.dtype), reduction)
 
 
 def _check_not_counts(input, target):

@@ -3,6 +3,7 @@
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.distance import LinalgVectorNorm
 from dlcourse.mini.ops.reduce import axes_of
+from dlcourse.mini.ops.statistics import norm
 
 __all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
 
@@ -17,7 +18,7 @@ def normalize(
     """input / max(its p-norm along `dim`, eps): vectors of length 1."""
     if out is not None:
         raise NotImplementedError("mini does not support out=")
-    return input / _norm(input, p, dim, True).clamp(min=eps)
+    return input / norm(input, p, dim, True).clamp(min=eps)
 
 
 def pairwise_distance(

@@ -1,6 +1,7 @@
 """Losses that want scores or distances apart by a margin."""
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._dtype import get_default_dtype
 from dlcourse.mini.nn.functional.distance import pairwise_distance
 from dlcourse.mini.nn.functional.reduction import no_legacy, reduced
 from dlcourse.mini.ops.choose import minimum, where
@@ -23,8 +24,8 @@ def hinge_embedding_loss(
 ):
     """input where target is 1, max(0, margin - input) where it is -1."""
     no_legacy(size_average, reduce)
-    near = where(target != -1, input, 0.0)
-    far = where(target != 1, (margin - input).clamp(min=0), 0.0)
+    near = where(target != -1, input, 0)
+    far = where(target != 1, (margin - input).to(input.dtype).clamp(min=0), 0)
     return reduced(near + far, reduction)
 
 
@@ -38,7 +39,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)
+    return reduced((-target * (input1 - input2) + float(margin)).clamp(min=0), reduction)
 
 
 def cosine_embedding_loss(
@@ -65,9 +66,17 @@ def cosine_embedding_loss(
 
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target * input))."""
-    # NB: in torch this overflows to infinity for large arguments.
+    # NB: in torch this overflows to infinity for large arguments, and bytes and booleans as the
+    # target have no true gradient.
     no_legacy(size_average, reduce)
-    return reduced(-logsigmoid(target * input), reduction)
+    product = target * input
+    if not (-input).dtype.is_floating_point:  # and booleans have no minus
+        kind = product.dtype if product.dtype.is_floating_point else get_default_dtype()
+        raise RuntimeError(
+            f"result type {kind.scalar_type} can't be cast to the desired output type "
+            f"{input.dtype.scalar_type}"
+        )
+    return reduced(-logsigmoid(product).to(input.dtype), reduction)
 
 
 # -- triplets --------------------------------------------------------------------------------------

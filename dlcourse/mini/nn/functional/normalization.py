@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._dtype import float16, float32
 from dlcourse.mini.nn.functional.padding import pad
 from dlcourse.mini.nn.functional.pooling import avg_pool2d
 from dlcourse.mini.ops.inplace import note_write
 from dlcourse.mini.ops.layer_norm import FusedRmsNorm, NativeLayerNorm
 from dlcourse.mini.ops.norm import NativeBatchNorm, batch_statistics
+from dlcourse.mini.ops.operation import check_kernel
 
 import numpy as np
 
@@ -44,6 +46,8 @@ def batch_norm(
             raise RuntimeError(
                 f"{name} should contain {input.shape[1]} elements not {tensor.numel()}"
             )
+    check_kernel("batch_norm", input._data.dtype)
+    _check_one_type(input, weight, bias, running_mean, running_var)
     if not training:
         for name, tensor in (("running_mean", running_mean), ("running_var", running_var)):
             if tensor is None:
@@ -61,6 +65,23 @@ def batch_norm(
             _move(running_mean, mean, momentum)
             _move(running_var, var * (count / (count - 1)), momentum)
     return NativeBatchNorm.apply(input, weight, bias, mean, var, training, eps)
+
+
+def _check_one_type(input, *parameters):
+    """All have the type of the input; those of float32 may stand beside one of float16."""
+    found = [p.dtype for p in parameters if p is not None]
+    if input.dtype is float16 and all(dtype is float32 for dtype in found):
+        return
+    if found and found[0] is not input.dtype:
+        raise RuntimeError(
+            "mixed dtype (CPU): all inputs must share same datatype."
+            if all(dtype is float32 for dtype in found)
+            else "mixed dtype (CPU): expect parameter to have scalar type of Float"
+        )
+    for dtype in found:
+        if dtype is not input.dtype:
+            wanted = input.dtype.scalar_type
+            raise RuntimeError(f"expected scalar type {wanted} but found {dtype.scalar_type}")
 
 
 def _move(running, value, momentum):
@@ -175,6 +196,8 @@ def group_norm(
     """
     # NB: in torch this is one node, NativeGroupNormBackward0.
     _check_groups(input, num_groups, weight, bias)
+    _check_one_type(input, weight, bias)
+    check_kernel("GroupNormKernelImpl", input._data.dtype)
     size = math.prod(input.shape[1:]) // num_groups
     rows = input.reshape(input.shape[0] * num_groups, size)  # (B * groups, C / groups * ...)
     out = NativeLayerNorm.apply(rows, None, None, (size,), eps).reshape(input.shape)

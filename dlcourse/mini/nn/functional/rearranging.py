@@ -3,6 +3,7 @@
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.conv import taps
 from dlcourse.mini.ops.index import PutItem
+from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.pad import ConstantPadND
 from dlcourse.mini.ops.shape import stack
 
@@ -90,6 +91,7 @@ def unfold(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
             f"dimensions for input, but got: {list(input.shape)}"
         )
+    check_kernel("im2col_out_cpu", input._data.dtype, "bf")
     kernel, dilation, padding, stride = map(_pair, (kernel_size, dilation, padding, stride))
     places = _places(input.shape[2:], kernel, dilation, padding, stride)
     if min(places) < 1:
