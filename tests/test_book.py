@@ -632,6 +632,9 @@ def test_a_docstring_becomes_paragraphs_examples_and_lists():
     assert code.astext() == "y = f(x)"
     assert title.astext() == "Args"
     assert [item.astext() for item in items] == ["x, y: two numbers", "*z"]
+    said, session = api.described("An example.\n\n>>> f(1)\n2")
+    assert session.astext() == ">>> f(1)\n2"
+    assert session["language"] == "pycon"
     (said,) = api.described("It is *stressed*; not (B, *) or (*, D), nor *args, **kwargs.")
     assert [type(part).__name__ for part in said] == ["Text", "emphasis", "Text"]
 

@@ -51,6 +51,7 @@ def test_nothing_lies_outside_however_slow():
         drawn = speed.drawing({"W1": entry(most, target=most / 2, products=100)})
         number = float(re.search(rf'<text x="([\d.]+)"[^>]*>{most:.2f}<', drawn)[1])
         assert number + 26 < speed.WIDTH
+        assert float(re.search(r'<text x="([\d.]+)"[^>]*>100<', drawn)[1]) + 11 < speed.WIDTH
 
 
 def test_it_has_the_look_of_the_other_figures():

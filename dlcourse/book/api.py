@@ -302,6 +302,8 @@ def described(text: str) -> Iterator[nodes.Node]:
         elif all(line.startswith("    ") for line in block.split("\n")):
             code = inspect.cleandoc("\n" + block)
             yield nodes.literal_block(code, code, language="python", force=True)
+        elif block.startswith(">>> "):
+            yield nodes.literal_block(block, block, language="pycon", force=True)
         else:
             yield nodes.paragraph("", "", *inline(" ".join(block.split())))
 

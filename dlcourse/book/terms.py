@@ -13,6 +13,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 GLOSSARY = Path("chapters/reference/glossary.md")
+# What is bold there is no term where it is first used.
+NOT_ON = {"chapters/reference/glossary", "chapters/reference/derivations"}
 
 
 def glossary_terms(text: str) -> dict[str, str]:
@@ -40,7 +42,7 @@ class LinkTerms(SphinxTransform):
 
     def apply(self, **kwargs) -> None:
         glossary = Path(self.env.srcdir, GLOSSARY)
-        if not glossary.is_file() or self.env.docname == str(GLOSSARY.with_suffix("")):
+        if not glossary.is_file() or self.env.docname in NOT_ON:
             return
         terms = glossary_terms(glossary.read_text("utf-8"))
         self.env.note_dependency(str(GLOSSARY))

@@ -73,7 +73,7 @@ def pictograms(split: str = "train", return_artists: bool = False) -> tuple[Any,
 
     Returns:
         images: uint8 of shape (N, 32, 32, 3); labels: int64 of shape (N,); and the artists, str of
-        shape (N,), if asked for.
+            shape (N,), if asked for.
 
     Raises:
         DataError: the file is missing or damaged.
