@@ -574,6 +574,9 @@ def check_trace_estimate(trace_estimate):
         raise Hint("You add up the entries of Hv; v^T H v weighs them by v once more.")
     expect_close(single, 64.0, "v^T H v for v = [1, 1] and H = [[6, 5], [5, 48]]")
     expect_close(got, 54.0, "the estimate from v = [1, 1] and v = [1, -1]")
+    thirds = trace_estimate(loss, w, mini.tensor([[1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]).double())
+    hint = "It is the mean over *all* rows, and need not be a whole number."
+    expect_close(thirds, 172 / 3, "the estimate from three v, two of them [1, 1]", hint)
     longer = trace_estimate(loss, w, mini.tensor([[2.0, 1.0]], dtype=mini.float64))
     expect_close(longer, 92.0, "v^T H v for v = [2, 1]")
     sweeps.clear()
@@ -583,6 +586,11 @@ def check_trace_estimate(trace_estimate):
         f"The number is right, but one v takes you {len(sweeps)} sweeps, a row of H each after the "
         "first. Two suffice: one for g, and one for the gradient of the number g v, which is Hv.",
     )
+
+
+@check_trace_estimate.wrong("mean over *all* rows")
+def takes_each_v_once(loss, w, vs):
+    return trace_estimate(loss, w, mini.tensor(np.unique(vs.numpy(), axis=0)))
 
 
 @check_trace_estimate.wrong("ask for it with `create_graph=True`")

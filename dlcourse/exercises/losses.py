@@ -126,6 +126,15 @@ def check_bce_pos_weight(bce_pos_weight):
     unsure = bce_pos_weight(np.array([1.5]), np.array([0.25]), 3.0)
     wanted = 3 * 0.25 * soft[0][0] + 0.75 * soft[1][0]
     expect_close(unsure, wanted, "the loss of the logit 1.5 with the label 0.25 and w = 3")
+    z, y = np.array([[1.5, -0.5, 0.3], [0.2, 2.0, -1.0]]), np.array([[1, 0, 1], [0, 0, 1]])
+    wanted = (3 * y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)).mean()
+    hint = "The mean is over all entries, six of them, not over the rows."
+    expect_close(bce_pos_weight(z, y, 3.0), wanted, "the loss of logits of shape (2, 3)", hint)
+
+
+@check_bce_pos_weight.wrong("not over the rows")
+def divides_by_the_rows(z, y, w):
+    return (w * y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)).sum() / len(z)
 
 
 @check_bce_pos_weight.wrong("not finite")

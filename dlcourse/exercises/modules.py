@@ -572,6 +572,17 @@ def check_lsuv_(lsuv_):
             "That is one division for each layer, and no more.",
             rtol=0.01,
         )
+        lsuv_(model, x)
+        with mini.no_grad():
+            first.weight.mul_(3)
+            last.weight.mul_(1.2)
+        left = [second.weight.detach().clone(), last.weight.detach().clone()]
+        lsuv_(model, x, tol=0.5)
+        expect(
+            close(second.weight, left[0]) and close(last.weight, left[1]),
+            "Only the first layer was farther than `tol=0.5` from 1, and you have changed another "
+            "one. Compare the layer's own output with `tol` *before* you divide.",
+        )
         return
     if all(abs(size - 1) < 0.02 for size in sizes):
         raise Hint(
@@ -610,6 +621,11 @@ def _stds(model, x):
 
 def _linears(model):
     return [m for m in model.modules() if isinstance(m, nn.Linear)]
+
+
+@check_lsuv_.wrong("*before* you divide")
+def does_not_ask_for_the_tolerance(model, x, tol=0.01, max_rounds=10):
+    lsuv_(model, x, 0, max_rounds)
 
 
 @check_lsuv_.wrong("one round is not enough")
