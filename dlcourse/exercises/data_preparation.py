@@ -168,6 +168,21 @@ def check_out_of_fold(out_of_fold):
         )
     wanted = [0.5, 0.5, 0.6, 1 / 3, 1 / 3, 1 / 3]
     expect_close(got, wanted, "the code of one category in folds of two, one and three rows")
+    categories = np.array(["a", "b", "c", "a", "b", "b"])
+    y, folds = np.array([1.0, 2.0, 3.0, 4.0, 6.0, 9.0]), np.array([0, 0, 0, 1, 1, 1])
+    got = out_of_fold(categories, y, folds)
+    hint = "Each category of a fold has its own code; here only c is not found outside."
+    expect_close(got, [4.0, 7.5, 19 / 3, 1.0, 2.0, 2.0], "the code of three categories", hint)
+
+
+@check_out_of_fold.wrong("has its own code")
+def falls_back_for_the_whole_fold(categories, y, folds):
+    encoded = out_of_fold(categories, y, folds)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        if set(categories[inside]) - set(categories[~inside]):
+            encoded[inside] = y[~inside].mean()
+    return encoded
 
 
 @check_out_of_fold.wrong("in *all* folds")

@@ -87,6 +87,15 @@ def check_workers_needed(workers_needed):
         )
     expect_close(exact, 2, "workers_needed(0.5, 0.0, 4, 1.0)")
     expect_close(workers_needed(0.125, 0.0, 2, 4.0), 1, "workers_needed(0.125, 0.0, 2, 4.0)")
+    short = workers_needed(0.5, 1.0, 6, 0.5)
+    if close(short, 4):
+        raise Hint("A fetch of 4 seconds lasts as long as 8 *steps* of half a second: count steps.")
+    expect_close(short, 8, "workers_needed(0.5, 1.0, 6, 0.5)")
+
+
+@check_workers_needed.wrong("count steps")
+def counts_seconds(item, collate, batch_size, step):
+    return math.ceil(batch_size * item + collate)
 
 
 @check_workers_needed.wrong("nobody starts 2.4 workers")
