@@ -244,6 +244,11 @@ def check_train_epoch(train_epoch):
     losses, alive = [], []
 
     def loss_fn(guess, y):
+        expect(
+            guess.requires_grad and not y.requires_grad,
+            "The loss gets the targets first. For this one it makes no difference, for "
+            "cross-entropy it does: `loss_fn(model(x), y)`.",
+        )
         alive.append(sum(loss() is not None for loss in losses))
         loss = mini.nn.functional.mse_loss(guess, y)
         losses.append(weakref.ref(loss))
@@ -270,6 +275,11 @@ def _epoch(model, optimizer, loss_fn, batches, *, mode=True, clear=True, item=Tr
         size = len(x) if weigh else 1
         total, count = total + (loss.item() if item else loss) * size, count + size
     return total / count
+
+
+@check_train_epoch.wrong("the targets first")
+def hands_over_the_targets_first(model, optimizer, loss_fn, batches):
+    return _epoch(model, optimizer, lambda guess, y: loss_fn(y, guess), batches)
 
 
 @check_train_epoch.wrong("evaluation mode")
@@ -426,9 +436,35 @@ def check_rows_mixed(rows_mixed):
         raise Hint("A function that adds row 2 to row 3 gets away. Change *each* row in turn.")
     if not rows_mixed(from_afar, x):
         raise Hint("A function that adds row 3 to row 0 gets away. Look at *all* the other rows.")
+    if not rows_mixed(from_afar, mini.zeros(4, 3)):
+        raise Hint(
+            "With zeros in `x` a function that adds row 3 to row 0 gets away: see to it that each "
+            "row changes, also one of zeros."
+        )
+    if not rows_mixed(from_afar, mini.ones(4, 3)):
+        raise Hint("With ones in `x` a function that adds row 3 to row 0 gets away.")
     norm = mini.nn.BatchNorm1d(3)
     expect(rows_mixed(norm, x), "Batch normalisation in training mixes all rows; you say no.")
     expect(not rows_mixed(norm.eval(), x), "After `eval()` batch normalisation mixes no rows.")
+
+
+def _changed_rows(function, x, change):
+    for j in range(len(x)):
+        changed, others = x.clone(), mini.arange(len(x)) != j
+        changed[j] = change(changed[j])
+        if not bool((function(changed)[others] == function(x)[others]).all()):
+            return True
+    return False
+
+
+@check_rows_mixed.wrong("also one of zeros")
+def doubles_a_row(function, x):
+    return _changed_rows(function, x, lambda row: 2 * row)
+
+
+@check_rows_mixed.wrong("With ones in `x`")
+def sets_a_row_to_one(function, x):
+    return _changed_rows(function, x, mini.ones_like)
 
 
 @check_rows_mixed.wrong("leave it out")

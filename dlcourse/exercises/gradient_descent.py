@@ -469,10 +469,15 @@ def check_batch_noise(batch_noise):
     expect_close(
         got, 40.0, "the noise scale for |g|^2 = 0.25 and tr = 10, from batches of 8 and 64"
     )
-    small, large = lengths(3.0, 6.0, 1, 1000)
-    expect_close(
-        batch_noise(small, large, 1, 1000), 2.0, "the noise scale for |g|^2 = 3 and tr = 6"
-    )
+    small, large = lengths(3.0, 7.5, 1, 1000)
+    got = batch_noise(small, large, 1, 1000)
+    hint = "It is a ratio, and need not be a whole number."
+    expect_close(got, 2.5, "the noise scale for |g|^2 = 3 and tr = 7.5", hint)
+
+
+@check_batch_noise.wrong("need not be a whole number")
+def rounds_to_a_batch(small, large, B_small, B_large):
+    return math.ceil(batch_noise(small, large, B_small, B_large) - 1e-9)
 
 
 @check_batch_noise.wrong("Upside down")
