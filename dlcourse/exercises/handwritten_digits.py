@@ -357,6 +357,9 @@ def check_init_without_norm(init_without_norm):
         convolutions = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
         spread = [layer.weight.std().item() * math.sqrt(_fan_in(layer)) for layer in convolutions]
         biases = max(layer.bias.abs().max().item() for layer in convolutions)
+        last = model.classifier
+        in_last = last.weight.std().item() * math.sqrt(last.in_features)
+        bias_of_last = last.bias.abs().max().item()
     finally:
         torch.random.set_rng_state(state)
     default = math.sqrt(1 / 3)
@@ -377,10 +380,25 @@ def check_init_without_norm(init_without_norm):
     for s in spread:
         expect_close(s, math.sqrt(2), "weight.std() * sqrt(fan_in)", rtol=0.15)
     expect(biases == 0, "Start the biases at 0: they only shift the signal.")
+    expect(
+        0.85 < in_last < 1.65 and bias_of_last == 0,  # no ReLU follows: 1 / fan_in will do, too
+        "The convolutions are right. The signal goes on through a `Linear`: draw its weights, too, "
+        "and start its bias at 0.",
+    )
 
 
 def _fan_in(layer):
     return layer.weight[0].numel()
+
+
+@check_init_without_norm.wrong("goes on through a `Linear`")
+def draws_convolutions_only(model):
+    from torch import nn
+
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
 
 
 @check_init_without_norm.wrong("as PyTorch drew them")

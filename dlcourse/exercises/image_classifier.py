@@ -279,6 +279,25 @@ def check_calibration_error(calibration_error):
         "calibration_error of two answers with probability 1, one of them right,",
         "A probability of exactly 1 belongs to the last bin.",
     )
+    sure, right = np.array([1.0, 0.92, 0.85]), np.array([0.0, 1.0, 1.0])
+    got = calibration_error(sure, right, 10)
+    if close(got, (1.0 + 0.08 + 0.15) / 3):
+        raise Hint("1 and 0.92 share the last of 10 bins: a 1 has no bin of its own.")
+    what = "calibration_error([1, 0.92, 0.85], [0, 1, 1], 10)"
+    expect_close(got, (0.92 + 0.15) / 3, what, "0.85 is in the last bin but one.")
+
+
+@check_calibration_error.wrong("has no bin of its own")
+def gives_a_one_its_own_bin(sure, right, bins):
+    gaps = np.bincount((sure * bins).astype(int), weights=right - sure)
+    return np.abs(gaps).sum() / len(sure)
+
+
+@check_calibration_error.wrong("the last bin but one")
+def merges_the_last_bins(sure, right, bins):
+    place = np.minimum((sure * bins).astype(int), bins - 2)
+    place = place if bins > 5 else np.minimum((sure * bins).astype(int), bins - 1)
+    return np.abs(np.bincount(place, weights=right - sure)).sum() / len(sure)
 
 
 @check_calibration_error.wrong("counted alike")
@@ -343,7 +362,7 @@ def integrated_gradients(gradient, x, baseline, steps):
     shown="The attributions add up to F(x) - F(baseline), but for the width of the pieces.",
 )
 def check_integrated_gradients(integrated_gradients):
-    x, baseline = np.array([2.0, -1.0, 3.0]), np.array([1.0, 0.0, 3.0])
+    x, baseline = np.array([3.0, -1.0, 3.0]), np.array([1.0, 0.0, 3.0])
 
     def gradient(z):  # of F(z) = z0^3 + z0 z1 + z2
         z = np.asarray(z)
@@ -384,8 +403,19 @@ def check_integrated_gradients(integrated_gradients):
         [gradient(a * x) for a in (np.arange(4) + 0.5) / 4], axis=0
     )):  # fmt: skip
         raise Hint("The way begins at `baseline`, not at 0.")
-    want = [6.484375, -1.5, 0.0]  # 4.98 in all; F(x) - F(baseline) is 5
+    if close(got, (x - baseline) * np.mean(
+        [gradient(baseline + a * np.sign(x - baseline)) for a in (np.arange(4) + 0.5) / 4], axis=0
+    )):  # fmt: skip
+        raise Hint("The way ends at `x`, not one unit from `baseline`.")
+    want = [24.875, -2.0, 0.0]  # 22.875 in all; F(x) - F(baseline) is 23
     expect_close(got, want, "integrated_gradients(gradient, x, baseline, 4)")
+
+
+@check_integrated_gradients.wrong("not one unit from `baseline`")
+def goes_one_unit(gradient, x, baseline, steps):
+    way = np.sign(x - baseline)
+    middles = (np.arange(steps) + 0.5) / steps
+    return (x - baseline) * sum(gradient(baseline + a * way) for a in middles) / steps
 
 
 @check_integrated_gradients.wrong("takes one point")
