@@ -317,6 +317,9 @@ def check_distance(distance):
     got = distance("jean", "ann")
     expect_close(got, 3, 'distance("jean", "ann")', "Left out, replaced, put in: each costs 1.")
     expect_close(distance("", "eve"), 3, 'distance("", "eve")', "Three letters are put in.")
+    expect_close(distance("eve", ""), 3, 'distance("eve", "")', "Three letters are left out.")
+    hint = "Two letters are left out at the end, one step each."
+    expect_close(distance("mariana", "maria"), 2, 'distance("mariana", "maria")', hint)
     got = distance("james", "jmaes")
     if close(got, 1):
         raise Hint(
@@ -326,6 +329,21 @@ def check_distance(distance):
     expect_close(got, 2, 'distance("james", "jmaes")')
     hint = "Who goes from left to right and decides at once is misled: try all three last steps."
     expect_close(distance("maxxo", "xxoab"), 4, 'distance("maxxo", "xxoab")', hint)
+
+
+@check_distance.wrong("Three letters are left out")
+def forgets_the_first_column(a, b):
+    return distance(a, b) if b else 0
+
+
+@check_distance.wrong("left out at the end")
+def pays_double_for_leaving_out(a, b):
+    row = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        last, row = row, [i]
+        for j, other in enumerate(b, 1):
+            row.append(min(last[j] + 2, row[j - 1] + 1, last[j - 1] + (letter != other)))
+    return row[-1]
 
 
 @check_distance.wrong("place by place")

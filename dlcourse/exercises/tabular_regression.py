@@ -251,6 +251,27 @@ def check_conformal_interval(conformal_interval):
         raise Hint("Nine scores cannot promise 0.95: k = 10 > 9. Answer with infinity.") from error
     if not np.isneginf(low).all() or not np.isposinf(high).all():
         raise Hint("Nine scores cannot promise 0.95: k = 10 > 9. Answer with infinity.")
+    low, high = conformal_interval(y, np.zeros(9), new, 0.125)  # (N + 1)(1 - miss) is 8.75
+    hint = "With miss = 0.125 the rank k is 9 of 9: the largest score, which is finite."
+    expect_close(low, new - 9, "low", hint)
+    expect_close(high, new + 9, "high", hint)
+    guess = np.array([10.0, 20.0, 15.0, 30.0, 12.0, 18.0, 25.0, 11.0, 40.0])
+    low, high = conformal_interval(y + guess, guess, new, 0.3)
+    hint = "The scores are |y - guess|: how far the held-out guesses lie from their targets."
+    expect_close(low, new - 7, "low, with other guesses and the same scores", hint)
+    expect_close(high, new + 7, "high, with other guesses and the same scores", hint)
+
+
+@check_conformal_interval.wrong("how far the held-out guesses lie")
+def forgets_the_guesses(y, guess, new, miss):
+    return conformal_interval(y, np.zeros(len(y)), new, miss)
+
+
+@check_conformal_interval.wrong("the largest score, which is finite")
+def gives_up_one_too_early(y, guess, new, miss):
+    k = math.ceil((len(y) + 1) * (1 - miss) - 1e-9)
+    radius = np.sort(np.abs(y - guess))[k - 1] if k < len(y) else np.inf
+    return new - radius, new + radius
 
 
 @check_conformal_interval.wrong("lower ends of all")

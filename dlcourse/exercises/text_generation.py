@@ -186,6 +186,15 @@ def check_best_temperature(answer):
         got = answer(logits + 1000, targets)
     hint = "Subtract each row's largest logit before the exponential."
     expect_close(got, right, "best_temperature with logits near 1000", hint, rtol=1e-4)
+    with np.errstate(all="ignore"):
+        got = answer(logits + np.linspace(-1000, 1000, len(logits))[:, None], targets)
+    hint = "One number for all rows does not do: each row has a largest logit of its own."
+    expect_close(got, right, "best_temperature with rows far apart", hint, rtol=1e-4)
+
+
+@check_best_temperature.wrong("a largest logit of its own")
+def subtracts_one_number(logits, targets):
+    return overflows(logits - logits.max(), targets)
 
 
 @check_best_temperature.wrong("That is beta")
@@ -322,6 +331,15 @@ def check_longest_copy(longest_copy):
         )
     expect(got == " God created the ", f"It is ' God created the ', and you return {got!r}.")
     expect(longest_copy("xyz", "abc") == "", "Without a common character the answer is ''.")
+    begins = longest_copy("the heaven is blue", source)
+    expect(
+        begins == "the heaven ",
+        f"Of 'the heaven is blue' it is 'the heaven ', from the very beginning, not {begins!r}.",
+    )
+    single = longest_copy("by", "abc")
+    expect(
+        single == "b", f"A single character is a run, too: 'b' of 'by' in 'abc', not {single!r}."
+    )
     expect(
         longest_copy("heaven the earth", source) == " the earth",
         "Of 'heaven the earth' the longest run is ' the earth', and it begins in the middle: the "
@@ -364,6 +382,17 @@ class _Searched(str):
     def count(self, *args):
         self.times += 1
         return super().count(*args)
+
+
+@check_longest_copy.wrong("from the very beginning")
+def begins_at_the_second(written, source):
+    return longest_copy(written[1:], source)
+
+
+@check_longest_copy.wrong("A single character is a run")
+def wants_two_characters(written, source):
+    run = longest_copy(written, source)
+    return run if len(run) > 1 else ""
 
 
 @check_longest_copy.wrong("at the beginning")
@@ -436,6 +465,16 @@ def check_penalize(penalize):
     expect(np.array_equal(logits, before), "`penalize` changed its input: work on a copy.")
     got = penalize(logits, [0, 2], 4.0)
     expect_close(got, [0.5, -1.0, 0.125, 3.0], "penalize([2, -1, 0.5, 3], [0, 2], 4.0)")
+    got = penalize(np.array([-0.5, 0.0, -3.0]), [0, 1, 2], 2.0)
+    expect_close(got, [-1.0, 0.0, -6.0], "penalize([-0.5, 0, -3], [0, 1, 2], 2.0)")
+
+
+@check_penalize.wrong("penalize([-0.5, 0, -3], [0, 1, 2], 2.0)")
+def rounds_before_it_looks_at_the_sign(logits, seen, penalty):
+    out = np.array(logits, float)
+    for token in set(seen):
+        out[token] = out[token] / penalty if int(out[token]) >= 0 else out[token] * penalty
+    return out
 
 
 @check_penalize.wrong("goes up")
