@@ -382,6 +382,18 @@ def check_alibi_step(alibi_step):
     right = np.einsum("hs,hsd->hd", right.numpy(), values)
     hint = "Subtract the largest score before the exponential."
     expect_close(got, right, "alibi_step with scores in the thousands", hint)
+    q, keys, values = (a[:2] for a in (q, keys, values))
+    right = _penalised(q, keys, values, _slopes(2) * distance)
+    hint = "The slopes depend on nh: the ratio is a quarter for four heads only."
+    expect_close(alibi_step(q, keys, values), right, "alibi_step for two heads", hint)
+
+
+@check_alibi_step.wrong("for four heads only")
+def knows_four_heads_only(q, keys, values):
+    distance = np.arange(keys.shape[1])[::-1]
+    penalty = 0.25 ** np.arange(1, len(q) + 1)[:, None] * distance
+    stable = np.einsum("hd,hsd->hs", q, keys).max(1, keepdims=True) / np.sqrt(q.shape[1])
+    return _penalised(q, keys, values, penalty + stable)
 
 
 @check_alibi_step.wrong("penalty is missing")
