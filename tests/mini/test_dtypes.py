@@ -129,6 +129,30 @@ def test_the_weight_of_a_cross_entropy_does_not_change_its_type():
             )
 
 
+CLASSES = {
+    "nll_loss": lambda f, x, y: f.nn.functional.nll_loss(x, y[:, 0] - 1),
+    "of places": lambda f, x, y: f.nn.functional.nll_loss(x[..., None], y[:, :1] - 1),
+    "multi_margin_loss": lambda f, x, y: f.nn.functional.multi_margin_loss(x, y[:, 0] - 1),
+    "multilabel_margin_loss": lambda f, x, y: f.nn.functional.multilabel_margin_loss(x, y - 1),
+    "weight": lambda f, x, y: f.nn.functional.nll_loss(x, f.tensor([0, 2]), weight=y[0]),
+    "variance": lambda f, x, y: f.nn.functional.gaussian_nll_loss(x * 1.5, x, y),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_types_of_classes_weights_and_variances(name):
+    for a, b in itertools.product(TYPES, ("int64", "int32", "float32", "float64")):
+        if (a, name) != ("bool", "variance"):
+            same_outcome(lambda f, a=a, b=b: CLASSES[name](f, value(f, a), value(f, b)), (a, b))
+
+
+def test_a_soft_margin_has_no_gradient_for_its_target():
+    target = [1.0, -1.0]
+    same_error(
+        lambda f: f.nn.functional.soft_margin_loss(f.ones(2), f.tensor(target, requires_grad=True))
+    )
+
+
 # -- operations ------------------------------------------------------------------------------------
 
 BINARY = {
@@ -194,6 +218,8 @@ UNARY = {
     "glu": lambda f, x: f.nn.functional.glu(x, 0), "clamp": lambda f, x: x.clamp(True, True),
     "clamp to 1": lambda f, x: x.clamp(max=1), "clamp from a half": lambda f, x: x.clamp(0.5),
     "clamp from True": lambda f, x: x.clamp(True), "adjoint": lambda f, x: x.adjoint(),
+    "adaptive_avg_pool2d": lambda f, x: f.nn.functional.adaptive_avg_pool2d(x[None], 2),
+    "nearest": lambda f, x: f.nn.functional.interpolate(x[None], 6),
     "unfold": lambda f, x: f.nn.functional.unfold(x[None], 1),
     "group_norm": lambda f, x: f.nn.functional.group_norm(x, 1),
     "batch_norm": lambda f, x: f.nn.functional.batch_norm(x, None, None, training=True),

@@ -5,6 +5,7 @@ Window i of n covers elements floor(i * H / n) to ceil((i + 1) * H / n).  None k
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.nn.functional.pooling import max_pool1d, max_pool2d, max_pool3d
+from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.pad import part
 from dlcourse.mini.ops.shape import stack
 
@@ -70,6 +71,7 @@ def _average(n, input, output_size):
     counts = _checked(n, input, output_size, f"adaptive_avg_pool{n}d", "but got")
     if set(counts) == {1}:
         return input.mean(tuple(range(-n, 0)), keepdim=True)
+    check_kernel("adaptive_avg_pool3d_cpu" if n > 2 else "adaptive_avg_pool2d", input._data.dtype)
     matrices = [
         _averages(*sizes, input.dtype) for sizes in zip(input.shape[-n:], counts, strict=True)
     ]

@@ -5,6 +5,7 @@ import math
 from dlcourse.mini.nn.functional.reduction import no_legacy, reduced
 from dlcourse.mini.ops import softmax as _softmax
 from dlcourse.mini.ops.loss import BinaryCrossEntropy, NllLoss
+from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.softmax import logsigmoid
 
 import numpy as np
@@ -103,6 +104,10 @@ def _check_nll(input, target, weight):
         raise RuntimeError(
             f"Expected target size {list(batch + input.shape[2:])}, got {list(target.shape)}"
         )
+    check_kernel(f"nll_loss{'2d_forward' * (input.ndim > 2)}_out_frame", input._data.dtype)
+    if weight is not None and weight.dtype is not input.dtype:
+        wanted, found = input.dtype.scalar_type, weight.dtype.scalar_type
+        raise RuntimeError(f"expected scalar type {wanted} but found {found}")
     classes = input.shape[min(input.ndim - 1, 1)]
     if weight is not None and weight.shape != (classes,):
         raise RuntimeError(

@@ -1,10 +1,12 @@
 """Losses that want scores or distances apart by a margin."""
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._dtype import get_default_dtype
+from dlcourse.mini._dtype import get_default_dtype, int64
+from dlcourse.mini._grad_mode import here
 from dlcourse.mini.nn.functional.distance import pairwise_distance
 from dlcourse.mini.nn.functional.reduction import no_legacy, reduced
 from dlcourse.mini.ops.choose import minimum, where
+from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.softmax import logsigmoid
 
 import numpy as np
@@ -69,6 +71,11 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
     # NB: in torch this overflows to infinity for large arguments, and bytes and booleans as the
     # target have no true gradient.
     no_legacy(size_average, reduce)
+    if target.requires_grad and here.mode.enabled:
+        raise RuntimeError(
+            "The function 'soft_margin_loss' is not differentiable with respect to argument "
+            "'target'. This input cannot have requires_grad True."
+        )
     product = target * input
     if not (-input).dtype.is_floating_point:  # and booleans have no minus
         kind = product.dtype if product.dtype.is_floating_point else get_default_dtype()
@@ -130,6 +137,7 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.ndim != 1:
         raise ValueError("weight must be one-dimensional")
+    _check_labels("multi_margin_loss_cpu_kernel", input, target)
     single, x = input.ndim < 2, input.reshape(-1, input.shape[-1])  # (N, K)
     index = target.reshape(-1, 1)
     if index.shape[0] != x.shape[0]:
@@ -152,6 +160,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
         raise RuntimeError(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
+    _check_labels("multilabel_margin_loss_forward_out_frame", input, target)
     x, labels = input.reshape(-1, input.shape[-1]), target._data.reshape(-1, input.shape[-1])
     valid = np.logical_and.accumulate(labels >= 0, 1)
     index = np.where(valid, labels, 0)
@@ -162,6 +171,12 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     counted = Tensor(valid[:, :, None] & ~is_label[:, None])
     each = where(counted, over, 0.0).sum((1, 2)) / x.shape[1]
     return reduced(each if input.ndim > 1 else each.reshape(()), reduction)
+
+
+def _check_labels(kernel, input, target):
+    check_kernel(kernel, input._data.dtype)
+    if target.dtype is not int64:
+        raise RuntimeError(f"expected scalar type Long but found {target.dtype.scalar_type}")
 
 
 def multilabel_soft_margin_loss(

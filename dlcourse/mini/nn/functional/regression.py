@@ -107,6 +107,10 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     """
     if not isinstance(var, Tensor):
         var = full_like(input, float(var))
+    if not var.dtype.is_floating_point:
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {var.dtype.c_type}"
+        )
     if (var._data < 0).any():
         raise ValueError("var has negative entry/entries")
     if var.shape != input.shape:

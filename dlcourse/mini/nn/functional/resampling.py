@@ -8,12 +8,14 @@ import math
 from collections.abc import Sequence
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._dtype import uint8
 from dlcourse.mini.nn.functional.adaptive import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
 )
 from dlcourse.mini.ops.index import index_select
+from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.pool import AvgPool2DInput, Windows
 
 import numpy as np
@@ -57,6 +59,8 @@ def interpolate(
 
 def _nearest(x, dim, count, factor, offset):
     """Each new pixel is the old one that its corner, or (exact) its centre, lies in."""
+    if x.dtype is not uint8:
+        check_kernel("compute_indices_weights_nearest", x._data.dtype)
     old, kind = x.shape[dim], x._data.dtype if x.dtype.is_floating_point else np.dtype("float32")
     scale = kind.type(1 / factor if factor else old / count)
     where = np.floor((np.arange(count, dtype=kind) + kind.type(offset)) * scale)
