@@ -36,8 +36,10 @@ def test_a_run_writes_its_record(tmp_path):
     parser = argparse.ArgumentParser()
     positions.add_arguments(parser)
     out = tmp_path / "record.json"
-    options = ["--steps", "2", "--context", "4", "--out", str(out)]
+    options = ["--steps", "2", "--context", "4", "--seeds", "2", "--out", str(out)]
     assert positions.main(parser.parse_args(options)) == 0
     record = json.loads(out.read_text())
     assert set(record["loss"]) == set(positions.KINDS)
-    assert all(len(losses) == 4 * positions.LONGER for losses in record["loss"].values())
+    for first, second in record["loss"].values():  # one list a seed
+        assert len(first) == len(second) == 4 * positions.LONGER
+        assert first != second

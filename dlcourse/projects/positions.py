@@ -7,6 +7,7 @@ position, up to eight times the length that training has seen.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import time
 from pathlib import Path
@@ -109,11 +110,13 @@ def loss_by_position(model: gpt.GPT, text: torch.Tensor, context: int) -> list[f
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=800, help="of training each (%(default)s)")
     parser.add_argument("--context", type=int, default=32, help="length trained on (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=3, help="of weights and pieces (%(default)s)")
     parser.add_argument("--out", type=Path, help="write the record here, as JSON")
 
 
 def main(args: argparse.Namespace) -> int:
+    if args.seeds < 1:
+        raise SystemExit(f"--seeds must be 1 or more, got {args.seeds}")
     if args.context < 4 or args.context % 4:
         raise SystemExit(f"--context must be a multiple of 4, got {args.context}")
     everything = np.frombuffer(datasets.kjv("all").encode(), np.uint8)
@@ -122,17 +125,18 @@ def main(args: argparse.Namespace) -> int:
     for part in ("train", "valid"):
         text = np.frombuffer(datasets.kjv(part).encode(), np.uint8)
         parts[part] = torch.from_numpy(np.searchsorted(letters, text))  # (length), 0 to V - 1
-    losses = {}
-    for kind in KINDS:
-        torch.manual_seed(args.seed)
+    losses: dict[str, list[list[float]]] = {kind: [] for kind in KINDS}  # one list a seed
+    for kind, seed in itertools.product(KINDS, range(args.seeds)):
+        torch.manual_seed(seed)
         start = time.perf_counter()
         model = build(kind, len(letters), args.context)
-        train(model, parts["train"], args.context, args.steps, args.seed)
-        losses[kind] = loss_by_position(model, parts["valid"], args.context)
+        train(model, parts["train"], args.context, args.steps, seed)
+        losses[kind].append(loss_by_position(model, parts["valid"], args.context))
         seconds = time.perf_counter() - start
-        print(f"{kind:10} {seconds:4.0f} s, loss {losses[kind][3]:.3f} at the trained length, "
-              f"{losses[kind][-1]:.3f} at {LONGER} times it", flush=True)  # fmt: skip
+        inside, end = (losses[kind][-1][quarter] for quarter in (3, -1))
+        print(f"{kind:10} seed {seed}: {seconds:4.0f} s, loss {inside:.3f} at the trained length, "
+              f"{end:.3f} at {LONGER} times it", flush=True)  # fmt: skip
     if args.out is not None:
-        record = circumstances("cpu") | {"seed": args.seed, "steps": args.steps}
+        record = circumstances("cpu") | {"seeds": args.seeds, "steps": args.steps}
         write_record(args.out, record | {"context": args.context, "loss": losses})
     return 0
