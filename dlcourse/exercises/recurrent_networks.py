@@ -301,7 +301,8 @@ def check_combine(combine):
     A1, A2, A3 = rng.integers(-2, 4, (3, 3, 3)).astype(float)
     b1, b2, b3 = rng.integers(-2, 4, (3, 3)).astype(float)
     try:
-        A, b = combine((A1, b1), (A2, b2))
+        given = [part.copy() for part in (A1, b1, A2, b2)]
+        A, b = combine(tuple(given[:2]), tuple(given[2:]))
     except ValueError as error:
         if "unpack" not in str(error):
             raise
@@ -316,8 +317,10 @@ def check_combine(combine):
         raise Hint("What the first step added is multiplied by the second one, too.")
     if close(b, A1 @ b2 + b1):
         raise Hint("The vector is the other way round: the second step multiplies what is there.")
-    expect_close(A, A2 @ A1, "the matrix of the combined step")
-    expect_close(b, A2 @ b1 + b2, "the vector of the combined step")
+    expect_close(A, A2 @ A1, "A")
+    expect_close(b, A2 @ b1 + b2, "b")
+    if not all(map(np.array_equal, given, (A1, b1, A2, b2))):
+        raise Hint("One of the two steps has changed: `+=` writes into the array that was given.")
     left = combine(combine((A1, b1), (A2, b2)), (A3, b3))
     right = combine((A1, b1), combine((A2, b2), (A3, b3)))
     for got, wanted in zip(left, right, strict=True):
@@ -337,6 +340,13 @@ def takes_the_second_first(first, second):
 @check_combine.wrong("vector is the other way round")
 def takes_the_second_vector_first(first, second):
     return combine(first, second)[0], combine(second, first)[1]
+
+
+@check_combine.wrong("`+=` writes into")
+def adds_in_place(first, second):
+    (A1, b1), (A2, b2) = first, second
+    b2 += A2 @ b1
+    return A2 @ A1, b2
 
 
 @check_combine.wrong("product of matrices")

@@ -276,7 +276,7 @@ def check_einsum_vjp(einsum_vjp):
                     f"`{name}` has {array.shape}. Which letters must stand behind the arrow? Are "
                     "those of each operand in the order in which you pass them?"
                 )
-            expect_close(g, w, f"the gradient by `{name}` for {equation!r}")
+            expect_close(g, w, f"the gradient by {name} for {equation!r}")
 
 
 @check_einsum_vjp.wrong("changed places")
@@ -315,7 +315,7 @@ def passes_arrays_to_mini(equation, a, b, grad_output):
     return grad_a, mini.einsum(f"{out},{of_a}->{of_b}", grad_output, a)
 
 
-@check_einsum_vjp.wrong("the gradient by `a`")
+@check_einsum_vjp.wrong("the gradient by a")
 def ignores_grad_output(equation, a, b, grad_output):
     return einsum_vjp(equation, a, b, np.ones_like(grad_output))
 

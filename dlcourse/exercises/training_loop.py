@@ -345,8 +345,8 @@ def auc(scores, positive):
     shown="A sort replaces the million million pairs, and ties count half.",
 )
 def check_auc(auc):
-    scores = np.array([0.1, 0.4, 0.4, 0.7, 0.7, 0.9, 0.2, 0.5, 0.5])
-    positive = np.array([False, False, True, True, False, True, False, False, True])
+    scores = np.array([0.1, 0.4, 0.4, 0.7, 0.7, 0.9, 0.2, 0.5, 0.5, 0.7, 0.4])
+    positive = np.isin(np.arange(11), [2, 3, 5, 8])
     above = scores[positive][:, None] - scores[~positive]
     truth = ((above > 0) + 0.5 * (above == 0)).mean()
     got = auc(scores.copy(), positive.copy())
@@ -358,9 +358,11 @@ def check_auc(auc):
         raise Hint("That is 1 - AUC: the probability that a *negative* outranks a positive.")
     if close(got, ((scores > 0.5) == positive).mean()):
         raise Hint("That is an accuracy at one threshold. The AUC has none.")
+    if close(got, ((above > 0).sum(1) + 0.5 * (above == 0).any(1)).mean() / above.shape[1]):
+        raise Hint("A positive that ties with two negatives gets a half for each, not one half.")
     if not close(got, auc(scores[::-1].copy(), positive[::-1].copy())):
         raise Hint("It changed with the order of the examples: equal scores share their mean rank.")
-    expect_close(got, truth, "the AUC of nine scores with ties")
+    expect_close(got, truth, "the AUC of eleven scores with ties")
     expect_close(auc(np.exp(scores), positive), truth, "the AUC of the exponentials of the scores")
     Counted.numbers = 0
     many = np.arange(1000) % 7
@@ -400,6 +402,13 @@ def drops_ties(scores, positive):
 @check_auc.wrong("count in full")
 def counts_ties(scores, positive):
     return (scores[positive][:, None] >= scores[~positive]).mean()
+
+
+@check_auc.wrong("a half for each")
+def gives_one_half_for_all_ties(scores, positive):
+    negatives = np.sort(scores[~positive])
+    below = np.searchsorted(negatives, scores[positive])
+    return (below + 0.5 * np.isin(scores[positive], negatives)).mean() / len(negatives)
 
 
 @check_auc.wrong("outranks a positive")

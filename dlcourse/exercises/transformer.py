@@ -131,7 +131,8 @@ def _row(t, D):
     solution=read_the_clock,
     reasoning=r"""The slowest hand moves by $10000^{-(D-2)/D}$ radians a step, and with $D \ge 16$
 ten thousand steps are less than one round. So its angle, from sine *and* cosine and taken from 0 to
-$2\pi$, divided by its speed is $t$.""",
+$2\pi$, divided by its speed is $t$. The fastest hand goes round every six steps. With more features
+others are slow enough, too; with $D = 16$ none.""",
     shown="The slowest hand alone tells the position; the fast ones tell neighbours apart.",
 )
 def check_read_the_clock(read_the_clock):
@@ -139,6 +140,15 @@ def check_read_the_clock(read_the_clock):
         got = read_the_clock(_row(t, D))
         what = f"read_the_clock of row {t} with D = {D}"
         fast, wide = t % (2 * np.pi), t * 10_000.0 ** (-(D - 2) / D)  # the two hands' angles
+        if t and close(got, t - 1, 1e-9):
+            raise Hint(
+                f"Row {t} is read as {t - 1}: a quotient of floats may end just below. Round it."
+            )
+        if t == 9990 and D == 16 and close(got, 3707):  # 2 pi behind, at a speed of 1/1000
+            raise Hint(
+                "With D = 16 the hand before the last has been round once: the last alone is slow "
+                "enough for every D."
+            )
         if t > 6 and (close(got, fast, 1e-6, 1e-6) or close(got, round(fast))):
             raise Hint("The fast hand goes round every six steps. Which one goes round only once?")
         if t and close(got, wide, 1e-6):
@@ -155,6 +165,18 @@ def check_read_the_clock(read_the_clock):
 @check_read_the_clock.wrong("goes round only once")
 def reads_the_fast_hand(p):
     return np.arctan2(p[0], p[1]) % (2 * np.pi)
+
+
+@check_read_the_clock.wrong("Round it")
+def cuts_off_what_is_a_little_too_small(p):
+    angle = np.arctan2(p[-2], p[-1]) % (2 * np.pi)
+    return int(angle * 10_000.0 ** ((len(p) - 2) / len(p)) - 1e-6)
+
+
+@check_read_the_clock.wrong("slow enough for every D")
+def reads_the_hand_before_the_last(p):
+    angle = np.arctan2(p[-4], p[-3]) % (2 * np.pi)
+    return round(angle * 10_000.0 ** ((len(p) - 4) / len(p)))
 
 
 @check_read_the_clock.wrong("divide by its speed")
