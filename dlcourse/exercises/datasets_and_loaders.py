@@ -177,8 +177,20 @@ def check_budget_batches(budget_batches):
     expect(found == [0, 1, 2, 3], "An example longer than the budget must still come, alone.")
     if alone != [[0, 2], [3], [1]]:
         raise Hint("An example longer than the budget comes, but in company: it goes alone.")
+    few = [[int(i) for i in batch] for batch in budget_batches(np.array([6, 5]), 12)]
+    expect(
+        few == [[1, 0]],
+        f"Lengths 6 and 5 fit into one batch of 12 places, [[1, 0]], and you give {few}: the last "
+        "batch is also there if it is the only one.",
+    )
     if any(len(batch) == 0 for batch in budget_batches(np.array([30, 40]), 12)):
         raise Hint("If the very first example is beyond the budget, you close an *empty* batch.")
+
+
+@check_budget_batches.wrong("if it is the only one")
+def forgets_a_single_batch(lengths, budget):
+    batches = budget_batches(lengths, budget)
+    return batches if len(batches) > 1 else []
 
 
 @check_budget_batches.wrong("the *padded* size")

@@ -199,6 +199,9 @@ def check_refuse(refuse):
     if close(refuse(p, labels, 0.8), (0.6, 0.0)):
         raise Hint("A probability of exactly the threshold is not below it, so it is read: `>=`.")
     expect_close(refuse(p, labels, 0.8), (0.4, 1 / 3), "refuse(p, labels, 0.8)")
+    three = np.array([[0.1, 0.2, 0.7], [0.1, 0.8, 0.1], [0.5, 0.3, 0.2], [0.65, 0.25, 0.1]])
+    got, hint = refuse(three, np.array([2, 0, 0, 0]), 0.6), "Classes may be more than two."
+    expect_close(got, (0.25, 1 / 3), "refuse of four images in three classes", hint)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's about an empty mean; the hint says it better
         everything = refuse(p, labels, 0.99)
@@ -207,6 +210,13 @@ def check_refuse(refuse):
         "With everything refused the mean of an empty array is NaN; give an error rate of 0.",
     )
     expect_close(everything, (1.0, 0.0), "refuse(p, labels, 0.99), everything refused,")
+
+
+@check_refuse.wrong("more than two")
+def knows_two_classes(probabilities, labels, threshold):
+    accepted = probabilities.max(axis=1) >= threshold
+    wrong = (probabilities[:, 1] > 0.5) != labels
+    return 1 - accepted.mean(), wrong[accepted].mean() if accepted.any() else 0.0
 
 
 @check_refuse.wrong("not by all")

@@ -519,6 +519,14 @@ def check_leaked_share(leaked_share):
         raise Hint("Divide by the number of test images, not of training images.")
     expect_close(got, 3 / 8, "leaked_share(test, train)")
     expect_close(leaked_share(test[:1], train), 0.0, "leaked_share without a copy")
+    hint = "A copy as it is counts, too, and not only one in the mirror."
+    expect_close(leaked_share(train[5:7].copy(), train), 1.0, "leaked_share of two copies", hint)
+
+
+@check_leaked_share.wrong("A copy as it is counts")
+def looks_into_the_mirror_only(test, train):
+    seen = {image[:, ::-1].tobytes() for image in train}
+    return np.mean([image.tobytes() in seen for image in test])
 
 
 @check_leaked_share.wrong("in the mirror")
