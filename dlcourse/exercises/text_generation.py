@@ -16,8 +16,8 @@ import numpy as np
     The pieces are "banana" and " bandana". The pair a, n stands there four times, n, a three times,
     all others at most twice: the first token is "an". Now the pieces are b an an a and
     " " b an d an a, and two pairs stand there twice, (b, an) and (an, a). Of two that are equally
-    frequent the one with the smaller numbers is merged, and b is a byte, below 256: "ban". Then
-    (an, a) is left as the only pair that stands there twice: "ana".
+    frequent the one whose first token has the smaller number is merged; b is a byte, below 256, and
+    an is 256: "ban". Then (an, a) is left as the only pair that stands there twice: "ana".
     """,
     shown="A tie decides the second merge: 'most frequent' alone is not yet an algorithm.",
 )
@@ -37,7 +37,8 @@ def check_first_merges(first_merges):
         raise Hint("(an, an) stands there once, in banana. Two other pairs stand there twice.")
     if got[1] == "ana":
         raise Hint(
-            "A tie: (an, a) and (b, an) stand there twice. The smaller numbers win; an is 256."
+            "A tie: (an, a) and (b, an) stand there twice. The pair whose first token has the "
+            "smaller number wins; an is 256."
         )
     expect(
         got == ["an", "ban", "ana"],
