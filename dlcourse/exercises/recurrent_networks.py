@@ -291,9 +291,10 @@ def combine(first, second):
 @exercise(
     solution=combine,
     reasoning=r"""$A_2 (A_1 h + b_1) + b_2 = (A_2 A_1)\, h + (A_2 b_1 + b_2)$. The operation is
-associative, so the $T$ steps may be combined in pairs, pairs of pairs, and so on. With matrices
-each combination costs $D^3 + D^2$ products, where a step of the loop costs $D^2$; with numbers for
-each unit it costs two a unit. That is why the networks that are scanned have diagonal matrices.""",
+associative, so the $T$ steps may be combined in pairs, pairs of pairs, and so on. With a number for
+each unit a combination costs two products a unit, and the rounds of `scan` about $2 T \log_2 T$,
+the loop $T$: that pays with many processors. With matrices each combination costs $D^3 + D^2$,
+where a step of the loop costs $D^2$. So the networks that are scanned have diagonal matrices.""",
     shown="Steps that are linear in h can be put together in any grouping: a parallel scan.",
 )
 def check_combine(combine):
