@@ -85,6 +85,14 @@ def check_inception_multiply_adds(inception_multiply_adds):
         raise Hint("A 3x3 in the place of the 5x5: torchvision's bug. Here we want the paper's.")
     expect_close(got, side**2 * (ones + rest), "the multiply-adds of block 3a")
     expect_close(inception_multiply_adds(2, 1, 1, 1, 1, 1, 1, 3), 378, "a tiny block")
+    hint = "In block 3a `c5` and `pooled` are the same number; here all are different."
+    what = "a block with 5 and 7 for `c5` and `pooled`"
+    expect_close(inception_multiply_adds(10, 8, 3, 4, 2, 5, 7, 1), 558, what, hint)
+
+
+@check_inception_multiply_adds.wrong("here all are different")
+def takes_c5_for_pooled(channels, c1, reduce3, c3, reduce5, c5, pooled, side):
+    return inception_multiply_adds(channels, c1, reduce3, c3, reduce5, c5, c5, side)
 
 
 @check_inception_multiply_adds.wrong("for every pixel")

@@ -65,7 +65,7 @@ the other, and $(n\,m^2 d^2 + m\,n^2 d^2) / (n+m)^3 = n\,m\,d^2 / (n+m)^2$.""",
     shown="Means and variances of shards of any size can be merged exactly.",
 )
 def check_merge(merge):
-    x, y = np.array([1.0, 2.0, 6.0]), np.array([10.0, 14.0, 4.0, 5.0, 8.0, 8.0, 1.5])
+    x, y = np.array([1.0, 2.0, 7.5]), np.array([10.0, 14.0, 4.0, 5.0, 8.0, 8.0, 1.5])
     shards = [(len(v), v.mean(), v.var()) for v in (x, y)]
     whole = np.concatenate([x, y])
     count, mean, variance = merge(*shards)

@@ -224,6 +224,10 @@ def _leaks_by_one(x):
     return mini.tensor(np.tril(np.ones((T, T)), 1)) @ x
 
 
+def _leaks_at_the_end(x):
+    return mini.cat([x[:-2], x[-2:-1] + x[-1:], x[-1:]])
+
+
 def _leaks_in_the_middle(x, how_much=1.0):
     mixing = np.eye(len(x))
     mixing[1, 3] = how_much
@@ -258,6 +262,7 @@ def check_hears_the_future(hears_the_future):
         "a layer that leaves each position alone": (lambda x: x**2, False),
         "a mask that is off by one": (_leaks_by_one, True),
         "a layer whose position 1 hears position 3": (_leaks_in_the_middle, True),
+        "a layer whose last position but one hears the last": (_leaks_at_the_end, True),
         "a small leak": (lambda x: _leaks_in_the_middle(x, 1e-9), True),
         "a layer that subtracts the mean over time": (_centres_over_time, True),
         "a leak into features that cancel": (_features_cancel, True),
@@ -273,6 +278,8 @@ def check_hears_the_future(hears_the_future):
             raise Hint("A mask that is off by one passes: start right behind t, at t + 1.")
         if name.startswith("a layer whose position 1"):
             raise Hint("A leak from position 3 to position 1 passes: ask every t, not one.")
+        if name.startswith("a layer whose last"):
+            raise Hint("A leak to the last position but one passes: x has `len(x)` positions.")
         if name == "a small leak":
             raise Hint("A small leak passes: what a mask forbids is 0, so allow nothing but 0.")
         if name.startswith("a leak into features"):
@@ -280,6 +287,17 @@ def check_hears_the_future(hears_the_future):
         if name.startswith("a leak that turns"):
             raise Hint("A leak that turns the output passes: the sum of its squares never changes.")
         raise Hint(f"You do not see that {name} leaks: here every position hears every other.")
+
+
+@check_hears_the_future.wrong("x has `len(x)` positions")
+def asks_as_many_as_there_are_features(model, x):
+    x = mini.tensor(x.numpy(), requires_grad=True)
+    out, weigh = model(x), mini.tensor([1.0, 0.7, -0.4], dtype=mini.float64)
+    for t in range(x.shape[1]):
+        (heard,) = mini.autograd.grad((out[t] * weigh).sum(), [x], retain_graph=True)
+        if (heard[t + 1 :] != 0).any().item():
+            return True
+    return False
 
 
 @check_hears_the_future.wrong("may hear itself")
@@ -493,7 +511,8 @@ def check_group_the_keys(group_the_keys):
         )
     right = np.concatenate([heads[:3].mean(0), heads[3:].mean(0)])
     expect_close(got, right, "group_the_keys(W, 6, 2)")
-    expect_close(group_the_keys(W.copy(), 6, 6), W, "with as many groups as heads, the matrix")
+    few = W[:, :4]  # four columns: their number says nothing about the heads' features
+    expect_close(group_the_keys(few.copy(), 6, 6), few, "with as many groups as heads, the matrix")
     one = group_the_keys(W.copy(), 6, 1)
     expect_close(one, heads.mean(0), "with one group, the matrix")
 
