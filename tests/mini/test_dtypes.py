@@ -326,3 +326,11 @@ def test_both_inputs_of_a_bilinear_layer_have_its_type():
             lambda f, a=a, b=b: f.nn.functional.bilinear(value(f, a), value(f, b), f.ones(2, 3, 3)),
             (a, b),
         )
+
+
+def test_the_middle_of_nothing_is_no_number():
+    for name in ("median", "nanmedian"):
+        for kind in ("float32", "float64"):
+            same_outcome(
+                lambda f, n=name, k=kind: getattr(f.zeros(0, dtype=getattr(f, k)), n)(), name
+            )
