@@ -422,10 +422,20 @@ def check_alibi_step(alibi_step):
     right = np.einsum("hs,hsd->hd", right.numpy(), values)
     hint = "Subtract the largest score before the exponential."
     expect_close(got, right, "alibi_step with scores in the thousands", hint)
-    q, keys, values = (a[:2] for a in (q, keys, values))
-    right = _penalised(q, keys, values, _slopes(2) * distance)
+    q, keys, values = (rng.normal(size=shape) for shape in ((16, 3), (16, 6, 3), (16, 6, 3)))
+    right, got = _penalised(q, keys, values, _slopes(16) * distance), alibi_step(q, keys, values)
+    whole = 2.0 ** (-8 * np.arange(1, 17) // 16)[:, None]
+    if close(got, _penalised(q, keys, values, whole * distance)):
+        raise Hint("With 16 heads the exponents are no whole numbers: divide by nh with `/`.")
     hint = "The slopes depend on nh: the ratio is a quarter for four heads only."
-    expect_close(alibi_step(q, keys, values), right, "alibi_step for two heads", hint)
+    expect_close(got, right, "alibi_step for 16 heads", hint)
+
+
+@check_alibi_step.wrong("no whole numbers")
+def divides_without_rest(q, keys, values):
+    slopes = 2.0 ** (-8 * np.arange(1, len(q) + 1) // len(q))[:, None]
+    largest = np.einsum("hd,hsd->hs", q, keys).max(1, keepdims=True) / np.sqrt(q.shape[1])
+    return _penalised(q, keys, values, slopes * np.arange(keys.shape[1])[::-1] + largest)
 
 
 @check_alibi_step.wrong("for four heads only")
