@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini.nn.functional.reduction import no_legacy, reduced
+from dlcourse.mini.nn.functional.reduction import check_reduction, no_legacy, reduced
 from dlcourse.mini.ops import softmax as _softmax
 from dlcourse.mini.ops.loss import BinaryCrossEntropy, NllLoss
 from dlcourse.mini.ops.operation import check_kernel
@@ -72,8 +72,7 @@ def nll_loss(
     nothing; the mean is weighted.
     """
     no_legacy(size_average, reduce)
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
+    check_reduction(reduction)
     _check_nll(input, target, weight)
     index, classes = target._data, input.shape[min(input.ndim - 1, 1)]
     kept = index != ignore_index

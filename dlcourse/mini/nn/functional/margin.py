@@ -4,7 +4,7 @@ from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import get_default_dtype, int64
 from dlcourse.mini._grad_mode import here
 from dlcourse.mini.nn.functional.distance import pairwise_distance
-from dlcourse.mini.nn.functional.reduction import no_legacy, reduced
+from dlcourse.mini.nn.functional.reduction import check_reduction, no_legacy, reduced
 from dlcourse.mini.ops.choose import minimum, where
 from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.softmax import logsigmoid
@@ -71,6 +71,7 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
     # NB: in torch this overflows to infinity for large arguments, and bytes and booleans as the
     # target have no true gradient.
     no_legacy(size_average, reduce)
+    check_reduction(reduction)
     if target.requires_grad and here.mode.enabled:
         raise RuntimeError(
             "The function 'soft_margin_loss' is not differentiable with respect to argument "
@@ -108,8 +109,7 @@ def triplet_margin_with_distance_loss(
     anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"
 ):
     """`triplet_margin_loss` with any distance, a function of two tensors."""
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
+    check_reduction(reduction)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
     if not anchor.ndim == positive.ndim == negative.ndim:

@@ -3,11 +3,15 @@
 import warnings
 
 
+def check_reduction(reduction):
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+
+
 def reduced(each, reduction):
+    check_reduction(reduction)
     if reduction == "none":
         return each
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
     return each.mean() if reduction == "mean" else each.sum()
 
 
