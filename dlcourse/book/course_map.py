@@ -12,8 +12,9 @@ from html import escape
 from pathlib import Path
 
 import yaml
-from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
+
+from .captions import captioned
 
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 NEEDS = re.compile(r"\*\*You need\*\*(.*?)^\*\*Time\*\*(.*?)$", re.MULTILINE | re.DOTALL)
@@ -128,14 +129,9 @@ class CourseMap(SphinxDirective):
             self.env.note_dependency(str(root / f"{chapter.page}.ipynb"))
         builder, here = self.env.app.builder, self.env.docname
         html = drawing(parts, lambda page: builder.get_relative_uri(here, page))
-        figure = nodes.figure("", nodes.raw("", html, format="html"))
         hours = sum(chapter.hours for chapter in chapters)
         said = " ".join(self.content).replace("HOURS", f"{hours:.0f}")
-        figure += nodes.caption("", "", *self.state.inline_text(said, self.lineno)[0])
-        self.set_source_info(figure)
-        figure["names"].append(self.arguments[0])
-        self.state.document.note_explicit_target(figure, figure)
-        return [figure]
+        return [captioned(self, html, said)]
 
 
 def setup(app) -> None:

@@ -9,9 +9,9 @@ import math
 from html import escape
 from pathlib import Path
 
-from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from .captions import captioned
 from .figures import COLORS
 
 KINDS = {  # of work, in the order of the bars: what the page calls it, its colour, how dense
@@ -171,13 +171,8 @@ class SpeedFigure(SphinxDirective):
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"the recorded benchmark cannot be drawn: {error!r}"
             return [self.state.document.reporter.warning(message, line=self.lineno)]
-        figure = nodes.figure("", nodes.raw("", html, format="html"))
         said = filled(" ".join(self.content), workloads(record))
-        figure += nodes.caption("", "", *self.state.inline_text(said, self.lineno)[0])
-        self.set_source_info(figure)
-        figure["names"].append(self.arguments[0])
-        self.state.document.note_explicit_target(figure, figure)
-        return [figure]
+        return [captioned(self, html, said)]
 
 
 def setup(app) -> None:
