@@ -126,8 +126,8 @@ HEAD = """\
 `mini` follows torch in names, order of arguments, defaults, types and the sentences of errors.
 Where it does not, on purpose, the code says so in a comment that begins `NB: in torch`, and this
 page lists these comments with the module and the function they stand in. What `mini` does not have
-at all raises an error that says what it has. How near the results are stands, name by name, on the
-page [mini beside torch](torch_map.md).
+at all raises an error that says what it has. The page [mini beside torch](torch_map.md) says,
+name by name, how near the results are.
 
 This page is written by `make map`, and a test fails when the code has a comment that it lacks.
 """

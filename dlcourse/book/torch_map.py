@@ -47,6 +47,8 @@ NAMESPACES = {
     "optim.lr_scheduler": "Schedules",
     "optim.swa_utils": "Averages of weights",
     "utils.data": "Data",
+    "utils.checkpoint": "Activations computed again",
+    "distributions": "Distributions",
 }
 # What torch has in another place.
 ELSEWHERE = {
@@ -248,6 +250,8 @@ SHORT = {
     "torch.optim.swa_utils": "swa_utils",
     "torch.optim": "optim",
     "torch.utils.data": "data",
+    "torch.utils.checkpoint": "checkpoint",
+    "torch.distributions": "distributions",
     "torch.Tensor": "x",
     "Tensor": "x",
 }
@@ -298,6 +302,8 @@ def family_of(space: str, name: str) -> str:
     if start is None or not callable(value):
         return ""
     if not value.__module__.startswith("dlcourse.mini") or value is mini.Tensor:
+        return ""
+    if value.__module__.startswith("dlcourse.mini._"):  # families import it, none has written it
         return ""
     if value.__module__.startswith(start) and last in vars(sys.modules[value.__module__]):
         return value.__module__

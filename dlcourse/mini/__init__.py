@@ -1,5 +1,6 @@
 """mini: a small torch on NumPy.  `from dlcourse import mini` reads like `import torch`."""
 
+import importlib
 from math import e, inf, nan, pi
 
 from dlcourse.mini import (
@@ -53,11 +54,11 @@ keep_freed_memory()
 
 __all__ = [
     "Generator", "Size", "Tensor", "amp", "are_deterministic_algorithms_enabled", "autocast",
-    "autograd", "backends", "compile", "cuda", "default_generator", "device", "dtype", "e",
-    "enable_grad", "finfo", "func", "get_default_device", "get_default_dtype",
+    "autograd", "backends", "compile", "cuda", "default_generator", "device", "distributions",
+    "dtype", "e", "enable_grad", "finfo", "func", "get_default_device", "get_default_dtype",
     "get_float32_matmul_precision", "get_num_threads", "iinfo", "inf", "inference_mode",
-    "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled", "jit", "linalg",
-    "load", "nan", "nn", "no_grad", "optim", "pi", "random", "save", "set_default_device",
+    "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled", "jit", "linalg", "load",
+    "nan", "nn", "no_grad", "optim", "pi", "random", "save", "set_default_device",
     "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads",
     "set_printoptions", "special", "use_deterministic_algorithms", "utils",
 ]  # fmt: skip
@@ -84,3 +85,10 @@ IN_PLACE = """
 globals().update({name: getattr(nn.functional, name) for name in FUNCTIONAL.split()})
 globals().update({name: getattr(Tensor, name) for name in IN_PLACE.split()})
 __all__ += [*FUNCTIONAL.split(), *IN_PLACE.split()]
+
+
+def __getattr__(name):
+    """Distributions are imported when they are first asked for: few programs need them."""
+    if name == "distributions":
+        return importlib.import_module("dlcourse.mini.distributions")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -51,6 +51,7 @@ ELSEWHERE = {
     "optim": "test_optim",
     "broadcast_shapes": "test_views", "as_strided": "test_views",
     "utils": "test_data",
+    "distributions": "test_distributions",
 }  # fmt: skip
 
 
@@ -100,6 +101,7 @@ def test_every_helper_is_called_somewhere():
 
     sources = [p.read_text() for p in Path(__file__).parent.glob("test_*.py") if p.name != THIS]
     modules = mini.autograd, mini.nn.utils, mini.nn.init, mini.utils.data, testing
+    modules += mini.distributions, mini.distributions.constraints, mini.utils.checkpoint
     for module in modules:
         own = [n for n, v in vars(module).items() if getattr(v, "__module__", 0) == module.__name__]
         public = getattr(module, "__all__", [n for n in own if not n.startswith("_")])

@@ -1,5 +1,5 @@
 """Helpers, under the names of torch.utils."""
 
-from dlcourse.mini.utils import data
+from dlcourse.mini.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

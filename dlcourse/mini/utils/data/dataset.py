@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 class Dataset(Generic[Item]):
-    """A collection with `__getitem__(index)` and, for most uses, `__len__`; a subclass has both.
+    """A collection: a subclass defines `__getitem__(index)` and, for most uses, `__len__`.
 
     `__getitems__(indices)`, where it is defined, gives the list of all items of a batch at once.
     """

@@ -36,7 +36,10 @@ def _check_count(num_samples):
 
 
 class RandomSampler(Sampler):
-    """All indices in random order, or `num_samples` of them; with `replacement` drawn anew each."""
+    """All indices in random order, or `num_samples` of them.
+
+    With `replacement` each is drawn from all, so that some may come again.
+    """
 
     def __init__(self, data_source, replacement=False, num_samples=None, generator=None):
         if not isinstance(replacement, bool):

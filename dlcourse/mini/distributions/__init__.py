@@ -1,0 +1,30 @@
+"""Probability distributions, under the names of torch.distributions.
+
+    policy = Categorical(logits=model(state))          # parameters may require gradients
+    action = policy.sample()                           # no gradient flows through it
+    loss = -policy.log_prob(action) * reward           # the score function (REINFORCE)
+
+    z = Normal(mean, std).rsample()                    # mean + std * noise: gradients flow through
+
+Numbers drawn come from mini's generator, so that the same seed gives others than torch's.
+"""
+
+from dlcourse.mini.distributions import constraints
+from dlcourse.mini.distributions.bernoulli import Bernoulli
+from dlcourse.mini.distributions.categorical import Categorical
+from dlcourse.mini.distributions.distribution import Distribution
+from dlcourse.mini.distributions.exponential import Exponential
+from dlcourse.mini.distributions.independent import Independent
+from dlcourse.mini.distributions.kl import kl_divergence, register_kl
+from dlcourse.mini.distributions.laplace import Laplace
+from dlcourse.mini.distributions.log_normal import LogNormal
+from dlcourse.mini.distributions.multivariate_normal import MultivariateNormal
+from dlcourse.mini.distributions.normal import Normal
+from dlcourse.mini.distributions.one_hot_categorical import OneHotCategorical
+from dlcourse.mini.distributions.uniform import Uniform
+
+__all__ = [
+    "Bernoulli", "Categorical", "Distribution", "Exponential", "Independent", "Laplace",
+    "LogNormal", "MultivariateNormal", "Normal", "OneHotCategorical", "Uniform", "constraints",
+    "kl_divergence", "register_kl",
+]  # fmt: skip
