@@ -139,3 +139,15 @@ def test_the_signatures_are_torchs_and_the_rest_is_refused():
     for check, option in ((gradcheck, "check_forward_ad"), (gradgradcheck, "check_batched_grad")):
         with pytest.raises(NotImplementedError, match=option):
             check(cube(), leaf(0.5), **{option: True})
+
+
+@pytest.mark.parametrize("f", [mini, torch], ids=["mini", "torch"])
+def test_outputs_that_need_no_gradient_stand_before_others(f):
+    def constant_first(x, y):
+        return f.ones(2, dtype=f.float64), x * y
+
+    x, y = (f.tensor([0.3, 0.7], dtype=f.float64, requires_grad=r) for r in (True, False))
+    assert f.autograd.gradcheck(constant_first, (x, y))
+    assert f.autograd.gradgradcheck(constant_first, (x, y.clone().requires_grad_()))
+    z = x.detach().clone().requires_grad_()  # d/dz is 0, and comes before that by x
+    assert f.autograd.gradgradcheck(lambda z, x: (z * 0 + 1).detach() * x**2, (z, x))

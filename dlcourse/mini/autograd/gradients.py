@@ -144,7 +144,8 @@ def gradcheck(
                     "This check will likely "
                     "fail if all the inputs are not of double precision floating point."
                 )
-        outputs = [o for o in _listed(func(*inputs)) if o.requires_grad]
+        floats = [o for o in _listed(func(*inputs)) if o.dtype.is_floating_point]
+        outputs = {j: o for j, o in enumerate(floats) if o.requires_grad}
         if not outputs:
             raise GradcheckError("gradcheck: no output requires a gradient")
         for i in checked:
@@ -154,7 +155,7 @@ def gradcheck(
                 i,
                 eps,
             )
-            for j, output in enumerate(outputs):
+            for j, output in outputs.items():
                 analytical = analytical_jacobian(output, inputs[i])
                 if numerical and not np.allclose(
                     analytical, numerical[j], rtol, atol, equal_nan=False
@@ -192,8 +193,7 @@ def gradgradcheck(
     inputs = tuple(_listed(inputs))
     if grad_outputs is None:
         rng = np.random.default_rng(0)
-        with no_grad():
-            shapes = [o._data.shape for o in _listed(func(*inputs)) if o.dtype.is_floating_point]
+        shapes = [o._data.shape for o in _listed(func(*inputs)) if o.requires_grad]
         grad_outputs = [Tensor(rng.standard_normal(s), requires_grad=True) for s in shapes]
     else:
         grad_outputs = _listed(grad_outputs)
