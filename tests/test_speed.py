@@ -83,3 +83,6 @@ def test_what_the_caption_claims():
         assert (python > 50) == (name in ("W6", "W7")), name
         arrays = sum(e["where"][kind] for kind in ("products", "copies", "arrays"))
         assert (arrays > 50) == (name not in ("W6", "W7")), name
+    needs = [entry["one"]["memory"] for entry in ENTRIES.values()]
+    assert "In none of the workloads does `mini` need more than torch." in page
+    assert all(need["mini"] <= need["torch"] for need in needs)

@@ -1,6 +1,7 @@
 """Every optimiser beside torch.optim, step by step, with every option."""
 
 import inspect
+import tracemalloc
 from itertools import product
 
 from dlcourse import mini
@@ -326,3 +327,15 @@ def test_an_optimizer_of_ones_own():
     p.grad = mini.ones(2)
     with pytest.raises(NotImplementedError):
         optim.Optimizer([p], {}).step()
+
+
+def test_a_plain_step_holds_no_array_as_large_as_the_weight():
+    weight = mini.zeros(500, 400, requires_grad=True)  # 0.8 MB, the gradient another 0.8
+    weight.grad = mini.ones(500, 400)
+    optimizer = mini.optim.SGD([weight], lr=0.5)
+    tracemalloc.start()
+    optimizer.step()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000
+    assert weight.eq(-0.5).all()  # every piece, to the last

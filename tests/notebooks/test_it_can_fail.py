@@ -28,8 +28,8 @@ CHANGES = {
     ),
     "the learning rate of SGD, by 1 %": (
         "dlcourse/mini/optim/sgd.py",
-        'x -= group["lr"] * grad',
-        'x -= 1.01 * group["lr"] * grad',
+        'part -= group["lr"] * slope',
+        'part -= 1.01 * group["lr"] * slope',
         DIGITS,
     ),
 }

@@ -1,6 +1,7 @@
 """Stochastic gradient descent with momentum (Robbins and Monro 1951; Sutskever et al. 2013)."""
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._pieces import pieces
 from dlcourse.mini.optim.optimizer import Optimizer, checked, descent
 
 
@@ -34,4 +35,5 @@ class SGD(Optimizer):
                 state["momentum_buffer"]._data += (1 - group["dampening"]) * grad
             velocity = state["momentum_buffer"]._data
             grad = grad + momentum * velocity if group["nesterov"] else velocity
-        x -= group["lr"] * grad
+        for part, slope in pieces(x, grad):
+            part -= group["lr"] * slope
