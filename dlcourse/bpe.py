@@ -40,21 +40,21 @@ def merge(ids: Sequence[int], pair: Pair, new: int) -> list[int]:
 
 
 def train_bpe(text: str, vocab_size: int) -> BPE:
-    """The tokenizer of `vocab_size` tokens: 256 bytes, then the pairs that were most frequent.
+    """The tokenizer of `vocab_size` tokens: 256 bytes, then the most frequent pairs.
 
-    The counts are kept up to date, not counted anew: a merge changes only the words that hold it.
-    A heap knows the largest count; what it holds may be out of date, and is then put back.
-    A text with too few different pairs gives fewer tokens.
+    The counts are kept up to date, not counted anew: a merge changes only the words that
+    hold it. A heap knows the largest count; what it holds may be out of date, and is then
+    put back. A text with too few different pairs gives fewer tokens.
 
     Raises: ValueError if vocab_size < 256.
     """
     if vocab_size < len(BYTES):
-        raise ValueError(f"vocab_size must be at least 256, one for each byte, got {vocab_size}")
+        raise ValueError(f"vocab_size must be at least 256, one a byte, got {vocab_size}")
     frequency = Counter(re.findall(PIECE, text))
     words = [[NUMBER[b] for b in _bytes(word)] for word in frequency]
     times = list(frequency.values())
     counts: Counter[Pair] = Counter()
-    where: defaultdict[Pair, set[int]] = defaultdict(set)  # the words that hold, or held, a pair
+    where: defaultdict[Pair, set[int]] = defaultdict(set)  # the words that (once) held a pair
     for w, word in enumerate(words):
         for pair in pairwise(word):
             counts[pair] += times[w]

@@ -40,7 +40,8 @@ class KneserNey:
         self.order, self.vocab_size = order, vocab_size
         V = vocab_size
         # The longest n-grams are counted by how often they occur, the shorter ones by how many
-        # different tokens they follow: "Francisco" is frequent, but hardly ever not after "San".
+        # different tokens they follow: "Francisco" is frequent, but follows hardly anything but
+        # "San".
         grams, counts = np.unique(self._codes(np.asarray(ids, np.int64), order), return_counts=True)
         levels = []
         for n in range(order, 0, -1):

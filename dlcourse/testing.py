@@ -7,8 +7,8 @@ from dlcourse import mini
 import numpy as np
 import torch
 
-# rtol and atol, those of torch.testing.assert_close; what is not a float must be equal.
 TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+"""{dtype: (rtol, atol)}, those of `torch.testing.assert_close`; other types must be equal."""
 
 
 def assert_matches(mini_value, torch_value, rtol=None, atol=None):

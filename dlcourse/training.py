@@ -183,7 +183,7 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> History:
-    """Train `model` for `epochs` passes over `train_loader`, a loader of `(inputs, targets)`.
+    """Train `model` for `epochs` passes over `train_loader`, which gives `(inputs, targets)`.
 
     Args:
         loss_fn: `loss_fn(outputs, targets)`, the mean over the batch.
@@ -193,18 +193,19 @@ def fit(
         clip_norm: scale the gradient down to this length where it is longer.
         autocast: run the model in this dtype where that is safe, e.g. `torch.bfloat16`.
         device: where to train; by default where the model's parameters are.
-        checkpoint: a file written after every epoch, and when Ctrl-C is pressed: the step under way
-            is finished and saved before KeyboardInterrupt is raised (a second stops at once).  With
-            `resume=True` and the file there, training goes on behind the last saved step exactly
-            as if it had never stopped.  For that, chance must come from the global generators of
-            torch, NumPy and Python or from `train_loader.generator`: their states are in the file.
+        checkpoint: a file written after every epoch, and when Ctrl-C is pressed: the step
+            under way is finished and saved before KeyboardInterrupt is raised (a second stops
+            at once).  With `resume=True` and the file there, training goes on behind the last
+            saved step exactly as if it had never stopped.  For that, chance must come from
+            the global generators of torch, NumPy and Python or from `train_loader.generator`:
+            their states are in the file.
         checkpoint_every: write it after so many steps of an epoch, too.
-        settings: plain data kept in the checkpoint; resuming with different ones is refused.
-        progress: show a progress bar (tqdm; `TQDM_DISABLE=1` in the environment hides it too).
+        settings: plain data kept in the checkpoint; resuming with other ones is refused.
+        progress: show a progress bar (tqdm; `TQDM_DISABLE=1` in the environment hides it).
 
     Raises:
-        FloatingPointError: the loss became infinite or not a number; the weights are those before
-            (not the running averages of a normalisation: they have seen the batch).
+        FloatingPointError: the loss became infinite or not a number; the weights are those
+            before (not the running averages of a normalisation: they have seen the batch).
         CheckpointError: the checkpoint cannot be resumed from.
     """
     if len(train_loader) == 0:
@@ -411,15 +412,16 @@ def _ctrl_c(checkpoint: str | os.PathLike | None) -> Iterator[list]:
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[Any]:
-    """Open a temporary file beside `path` that takes its place when all is written, and not before.
+    """Open a temporary file that takes the place of `path` when all is written, not before.
 
-    If anything fails (an interruption, a full disk), the file that was at `path` stays as it was.
+    If anything fails (an interruption, a full disk), the file at `path` stays as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    hidden = f".{path.name}."
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=hidden, suffix=".part")
     try:
-        os.fchmod(handle, 0o644)  # mkstemp gives 0o600: a result is to be read by others too
+        os.fchmod(handle, 0o644)  # mkstemp gives 0o600: others are to read a result, too
         with open(handle, mode) as file:
             yield file
             file.flush()

@@ -20,6 +20,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby, pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
@@ -32,7 +33,8 @@ from sphinx.util import inspect as sphinx_inspect
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parents[2]
-INLINE = re.compile(r"(`[^`]+`|\*\*(?=\S)[^*]+(?<=\S)\*\*|(?<![\w*])\*\w+\*(?![\w*]))")
+CODE = r"`[^`]+`|\"[^\"\s]+\""
+INLINE = re.compile(rf"({CODE}|\*\*(?=\S)[^*]+(?<=\S)\*\*|(?<![\w*])\*\w+\*(?![\w*]))")
 # A block such as "Args:", its lines indented.
 FIELDS = re.compile(r"(Args|Returns|Raises|Yields|Attributes):[ ]*\n((?:[ ]+.*\n?)+)")
 # Modules whose name, mostly torch's, is no heading.
@@ -40,12 +42,19 @@ TITLES = {
     "batchnorm": "Batch norm",
     "channelshuffle": "Channel shuffle",
     "conv": "Convolution",
+    "embed": "Writing into a copy",
     "inplace": "In place",
     "instancenorm": "Instance norm",
-    "linalg": "Linear algebra",
-    "lu": "LU",
+    "linalg": "Products",
+    "lu": "Matrix exponential",
+    "matrices": "Triangles, diagonals, grids",
+    "matrix": "Inverses and determinants",
+    "normalization": "Normalisation",
     "pixelshuffle": "Pixel shuffle",
+    "products": "More products",
     "rnn": "Recurrent networks",
+    "state": "Questions to a tensor",
+    "typed": "Types of tensors",
 }
 LONGEST = 72  # characters of a constant that is shown
 
@@ -186,7 +195,8 @@ def live(owner: object, names: list[str]) -> Entry:
     value = thing(owner, names[0])
     kind = kind_of(value, owner)
     members = [live(value, [name]) for name in vars(value)] if kind == "class" else []
-    members = [m for m in members if m.kind != "data" and m.doc and m.names[0][0] != "_"]
+    members = [m for m in members if m.kind not in ("data", "class") and m.doc]
+    members = [m for m in members if m.names[0][0] != "_"]
     return Entry(names, kind, arguments(value, kind), docstring(value, kind), members)
 
 
@@ -206,7 +216,7 @@ def arguments(value: object, kind: str) -> str:
         return ""
     if kind == "data":
         shown = sphinx_inspect.object_description(value)
-        return f" = {shown}" if len(shown) <= LONGEST else ""
+        return "" if len(shown) > LONGEST or " object" in shown else f" = {shown}"
     try:
         signature = sphinx_inspect.signature(getattr(value, "__func__", value))
     except (TypeError, ValueError):
@@ -218,8 +228,9 @@ def arguments(value: object, kind: str) -> str:
 
 def docstring(value: object, kind: str) -> str:
     """Its own docstring; none of what a constant's type or a base class says."""
-    own = value.__dict__.get("__doc__") if kind == "class" else value.__doc__
-    return "" if kind == "data" else inspect.cleandoc(own or "")
+    of_itself = getattr(value, "__dict__", {}).get("__doc__")
+    own = of_itself if kind in ("class", "data") else value.__doc__
+    return inspect.cleandoc(own or "")
 
 
 # ------------------------------------------------------------------------------------ what is read
@@ -242,7 +253,12 @@ def written(space: str) -> list[Entry]:
 def parsed(module: str) -> ast.Module:
     path = Path(ROOT, *module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return ast.parse(path.read_text("utf-8"))
+    tree = ast.parse(path.read_text("utf-8"))
+    for node, below in pairwise([*tree.body, ast.Pass()]):
+        if isinstance(node, ast.Assign):  # what a constant is, a string below it says
+            text = below.value if isinstance(below, ast.Expr) else None
+            node.doc = inspect.cleandoc(text.value) if isinstance(text, ast.Constant) else ""
+    return tree
 
 
 def names_of(node: ast.stmt) -> list[str]:
@@ -256,7 +272,7 @@ def names_of(node: ast.stmt) -> list[str]:
 def read(name: str, node: ast.stmt, method: bool = False) -> Entry:
     if isinstance(node, ast.Assign):
         shown = ast.unparse(node.value)
-        return Entry([name], "data", f" = {shown}" if len(shown) <= LONGEST else "", "")
+        return Entry([name], "data", f" = {shown}" if len(shown) <= LONGEST else "", node.doc)
     doc, kinds = ast.get_docstring(node) or "", {ast.unparse(d) for d in node.decorator_list}
     if isinstance(node, ast.FunctionDef):
         if "property" in kinds:
@@ -265,8 +281,22 @@ def read(name: str, node: ast.stmt, method: bool = False) -> Entry:
         return Entry([name], "method" if method else "function", parameters(node, bound), doc)
     inside = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
     start = parameters(inside["__init__"], True) if "__init__" in inside else ""
+    if any(kind.startswith("dataclass") for kind in kinds):
+        start = fields_of(node)
     members = [read(name, n, True) for name, n in inside.items() if name[0] != "_"]
     return Entry([name], "class", start, doc, [member for member in members if member.doc])
+
+
+def fields_of(node: ast.ClassDef) -> str:
+    """What a dataclass takes: its annotated fields."""
+    shown = []
+    for field_ in (n for n in node.body if isinstance(n, ast.AnnAssign)):
+        default = field_.value
+        if isinstance(default, ast.Call) and ast.unparse(default.func) == "field":
+            given = {k.arg: k.value for k in default.keywords}
+            default = given.get("default") or ast.Call(given["default_factory"], [], [])
+        shown.append(parameter(ast.arg(field_.target.id, field_.annotation), default))
+    return f"({', '.join(shown)})"
 
 
 def parameters(function: ast.FunctionDef, bound: bool) -> str:
@@ -295,17 +325,31 @@ def parameter(arg: ast.arg, default: ast.expr | None = None) -> str:
 
 def described(text: str) -> Iterator[nodes.Node]:
     """The paragraphs, examples and lists of arguments of a docstring."""
-    for block in re.split(r"\n[ ]*\n", text) if text else ():
+    for block in blocks(text):
         if fields := FIELDS.fullmatch(block):
             yield nodes.paragraph("", "", nodes.strong("", fields[1]))
             yield listed(inspect.cleandoc("\n" + fields[2]))
-        elif all(line.startswith("    ") for line in block.split("\n")):
+        elif is_indented(block):
             code = inspect.cleandoc("\n" + block)
             yield nodes.literal_block(code, code, language="python", force=True)
         elif block.startswith(">>> "):
             yield nodes.literal_block(block, block, language="pycon", force=True)
         else:
             yield nodes.paragraph("", "", *inline(" ".join(block.split())))
+
+
+def blocks(text: str) -> Iterator[str]:
+    """What empty lines part, but an example with empty lines is one."""
+    parts = re.split(r"\n[ ]*\n", text) if text else []
+    for is_code, found in groupby(parts, is_indented):
+        if is_code:
+            yield "\n\n".join(found)
+        else:
+            yield from found
+
+
+def is_indented(block: str) -> bool:
+    return all(line[:4] in ("    ", "") for line in block.split("\n"))
 
 
 def listed(text: str) -> nodes.bullet_list:
@@ -320,9 +364,9 @@ def listed(text: str) -> nodes.bullet_list:
 
 
 def inline(text: str) -> Iterator[nodes.Node]:
-    """Text in which `names` are code, **words** are strong and a *word* is stressed."""
+    """Text in which `names` and "strings" are code, **words** strong and a *word* is stressed."""
     for piece in INLINE.split(text):
-        if piece.startswith("`"):
+        if re.fullmatch(CODE, piece):
             yield nodes.literal("", piece.strip("`"))
         elif piece.startswith("**") and INLINE.fullmatch(piece):
             yield nodes.strong("", piece[2:-2])

@@ -16,7 +16,6 @@ from dlcourse.datasets.embedded import _verified
 
 import numpy as np
 
-# CIFAR-10's classes, in its order.
 CIFAR10_CLASSES = (
     "airplane",
     "automobile",
@@ -29,6 +28,7 @@ CIFAR10_CLASSES = (
     "ship",
     "truck",
 )
+"""The ten names of the classes of CIFAR-10, in the order of the labels."""
 
 # Who is held back for the test set; the sets of one family are by one hand.
 TEST_ARTISTS = ("fxemoji", "openmoji")

@@ -154,6 +154,7 @@ KJV_SPLITS = {
     "valid": ("Ruth", "Ecclesiastes", "Daniel", "Galatians", "Philippians"),
     "test": ("Esther", "Lamentations", "Zechariah", "James", "1 John", "Revelation"),
 }
+"""The books that are held out, {split: names}: those of "valid" and those of "test"."""
 
 
 def kjv(split: str = "train") -> str:

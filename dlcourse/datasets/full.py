@@ -35,7 +35,7 @@ class FallbackWarning(UserWarning):
 
 
 def cache_folder() -> Path:
-    """Where full data sets are kept: $DLCOURSE_DATA, or dlcourse in the user's cache folder."""
+    """Where full data sets are kept: `$DLCOURSE_DATA`, or `dlcourse` in the user's cache folder."""
     if chosen := os.environ.get("DLCOURSE_DATA"):
         return Path(chosen).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME", "")
@@ -50,7 +50,7 @@ def mnist(
     *,
     fallback: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The full MNIST through torchvision: 60000 training images, 10000 test images.
+    """The full MNIST through torchvision: 60 000 training images, 10 000 test images.
 
     When it cannot be had (no network, no torchvision, a full disk, damaged files), a
     `FallbackWarning` says why in one sentence, and the embedded `digits` are returned.  Their shape
@@ -89,7 +89,7 @@ def mnist(
 def cifar10(
     root: str | os.PathLike | None = None, train: bool = True, download: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """CIFAR-10 through torchvision: 50000 training images, 10000 test images, ten classes.
+    """CIFAR-10 through torchvision: 50 000 training images, 10 000 test images, ten classes.
 
     The set carries no licence, so the course ships none of it and there is no embedded part of it
     to fall back to; `pictograms` has images of the same shape and the same classes.

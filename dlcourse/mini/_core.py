@@ -70,14 +70,17 @@ class Tensor:
 
     @property
     def shape(self):
+        """The sizes of the dimensions, as a Size."""
         return Size(self._data.shape)
 
     @property
     def dtype(self):
+        """The type of the elements."""
         return from_numpy_dtype(self._data.dtype)
 
     @property
     def requires_grad(self):
+        """Whether operations on it are recorded, so that it may have a gradient."""
         return self._requires_grad or (
             self._view is not None and self._view.forbid is None and self._view.base.requires_grad
         )
@@ -96,6 +99,7 @@ class Tensor:
 
     @property
     def grad_fn(self):
+        """The node of the graph that made it; None for a leaf."""
         view = self._view
         if view is not None and view.version != self._writes[0] and view.forbid is None:
             # The memory was written to since this view was taken: take it again.
@@ -113,10 +117,12 @@ class Tensor:
 
     @property
     def is_leaf(self):
+        """Whether no recorded operation made it."""
         return self.grad_fn is None
 
     @property
     def grad(self):
+        """The gradient that `backward` has accumulated, or None."""
         return self._grad
 
     @grad.setter
@@ -153,10 +159,12 @@ class Tensor:
         return out
 
     def is_inference(self):
+        """Whether it was made in `inference_mode`."""
         return self._writes is None
 
     @property
     def output_nr(self):
+        """Which of the outputs of `grad_fn` it is."""
         return self._output_nr
 
     @property
@@ -214,6 +222,7 @@ class Tensor:
 
     @property
     def retains_grad(self):
+        """Whether `retain_grad` was called on it, which is no leaf."""
         hooks = getattr(self._grad_fn, "_hooks", None)
         return hooks is not None and self._output_nr in hooks.retained
 
@@ -296,19 +305,20 @@ class Arrays(NamedTuple):
 class Function:
     """A differentiable operation; its instance is the graph's node and the `ctx` of both methods.
 
-    class Cube(Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x**3
+        class Cube(Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x)
+                return x**3
 
-        @staticmethod
-        def backward(ctx, grad_output):
-            (x,) = ctx.saved_tensors
-            return grad_output * 3 * x**2
+            @staticmethod
+            def backward(ctx, grad_output):
+                (x,) = ctx.saved_tensors
+                return grad_output * 3 * x**2
 
-    y = Cube.apply(x).  backward returns one gradient (or None) for each argument of forward.  The
-    newer form, `forward(*args)` with `setup_context(ctx, inputs, output)`, works, too.
+    `y = Cube.apply(x)` calls it.  `backward` returns one gradient (or None) for each argument of
+    `forward`.  The newer form, `forward(*args)` with `setup_context(ctx, inputs, output)`, works,
+    too.
     Source: torch.autograd.Function.
     """
 
@@ -424,7 +434,7 @@ class Function:
     def _own(self, out, args, nr):
         """An input returned as it is, or a view made in forward, becomes a Tensor of its own."""
         if not isinstance(out, Tensor):
-            # NB: in torch anything else is handed on unrecorded: its gradient is lost in silence.
+            # NB: in torch an output that is no tensor is handed on; its gradient gets lost.
             raise TypeError(
                 f"the forward of {type(self).__name__} must return a Tensor or a tuple of Tensors, "
                 f"but got {type(out).__name__}"

@@ -4,7 +4,7 @@ _TYPES = ("cpu", "cuda", "mps", "xpu", "meta")
 
 
 class device:
-    """A device by its type and number: device("cpu"), device("cuda:1"), device("cuda", 1)."""
+    """A device by its type and number: `device("cpu")`, `device("cuda:1")`, `device("cuda", 1)`."""
 
     __slots__ = ("index", "type")
 

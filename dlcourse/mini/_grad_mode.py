@@ -124,8 +124,10 @@ class inference_mode(no_grad):
 
 
 def is_grad_enabled():
+    """Whether operations are recorded here."""
     return here.mode.enabled
 
 
 def is_inference_mode_enabled():
+    """Whether this is inside `inference_mode`."""
     return here.mode.inference

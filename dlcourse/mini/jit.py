@@ -11,7 +11,7 @@ def compile(model=None, **options):
 
 def script(obj, **options):
     """The module or function itself."""
-    # NB: in torch jit.script translates it to TorchScript, which runs without Python.
+    # NB: in torch jit.script translates what it gets to TorchScript, which runs without Python.
     return obj
 
 

@@ -33,7 +33,7 @@ def features(width: int, stem: nn.Conv2d) -> nn.Sequential:
 
 
 class AlexNet(nn.Module):
-    """Images (B, 3, 224, 224) to logits (B, K); with `small` images (B, 3, 32, 32)."""
+    """Images (B, 3, 224, 224) to logits (B, K); with `small`, images (B, 3, 32, 32)."""
 
     def __init__(
         self,

@@ -23,10 +23,10 @@ class Cost:
 def cost(model: nn.Module, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Cost:
     """Count a training-mode forward pass on an input of `shape`, the batch included.
 
-    Multiply-adds are those of convolutions and linear layers: each number of the output is an inner
-    product with a filter, so there are `output.numel() * weight[0].numel()`.  `kept` are the bytes
-    of all storages that autograd saves for backward, each once, the parameters not counted.  The
-    model itself is not touched.
+    Multiply-adds are those of convolutions and linear layers: each number of the output is
+    an inner product with a filter, so there are `output.numel() * weight[0].numel()`.
+    `kept` are the bytes of all storages that autograd saves for backward, each once, the
+    parameters not counted.  The model itself is not touched.
     """
     model = copy.deepcopy(model).to("meta", dtype).train()
     multiply_adds, kept = 0, {}

@@ -71,7 +71,7 @@ def stem(channels: int, small: bool) -> OrderedDict:
 
 
 class DenseNet(nn.Module):
-    """Images (B, 3, 224, 224) to logits (B, K); with `small` images (B, 3, 32, 32).
+    """Images (B, 3, 224, 224) to logits (B, K); with `small`, images (B, 3, 32, 32).
 
     `growth` 32 and `depths` (6, 12, 24, 16) are DenseNet-121; the stem has twice `growth` channels.
     """

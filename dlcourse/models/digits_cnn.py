@@ -11,14 +11,21 @@ from torch import nn
 
 
 class ConvBlock(nn.Module):
-    """3x3 convolution, batch normalisation (if asked for), ReLU: (B, C, H, W) to (B, C', H', W').
+    """3x3 convolution, batch normalisation (if asked for), ReLU.
 
-    With `padding=1` H' is H, with `padding=0` it is H - 2; W' likewise.
+    (B, C, H, W) to (B, C', H', W').  With `padding=1` H' is H, with `padding=0` it is
+    H - 2; W' likewise.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, padding: int, batch_norm: bool) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        padding: int,
+        batch_norm: bool,
+    ) -> None:
         super().__init__()
-        # Batch normalisation subtracts the mean, and with it any bias: one of the two is enough.
+        # Batch normalisation subtracts the mean, and with it any bias: one of them is enough.
         self.conv = nn.Conv2d(
             in_channels, out_channels, kernel_size=3, padding=padding, bias=not batch_norm
         )

@@ -18,15 +18,25 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class GPTConfig:
-    """What a model of this kind is built from; the letters are those of the page Notation."""
+    """What a GPT is built from.
 
-    vocab_size: int  # V, the number of different tokens
-    context: int = 64  # the longest T the model is made for
-    width: int = 64  # D
+    Args:
+        vocab_size: V, the number of different tokens.
+        context: the longest T that the model is made for.
+        width: D, the features of each token.
+        layers: how many blocks.
+        heads: nh; each has hs = D / nh features.
+        dropout: the probability of dropout.
+        positions: "learned", "rotary" or "none".
+    """
+
+    vocab_size: int
+    context: int = 64
+    width: int = 64
     layers: int = 4
-    heads: int = 4  # nh; each has hs = D / nh features
+    heads: int = 4
     dropout: float = 0.0
-    positions: str = "learned"  # or "rotary", or "none"
+    positions: str = "learned"
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -79,9 +89,9 @@ class KeyValueCache:
 
 
 class CausalSelfAttention(nn.Module):
-    """Each token becomes a mean of those up to it, in several heads: (B, T, D) to (B, T, D)."""
+    """Means of the tokens up to each, in several heads: (B, T, D) to (B, T, D)."""
 
-    is_causal = True  # without it the model sees the answers: the chapter shows what comes of that
+    is_causal = True  # or the model sees the answers: the chapter shows what comes of it
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -91,7 +101,7 @@ class CausalSelfAttention(nn.Module):
         self.proj = nn.Linear(config.width, config.width)
 
     def forward(self, x: torch.Tensor, cache: KeyValueCache | None = None) -> torch.Tensor:
-        """With a cache, `x` are the tokens that follow those in it, and it is extended by them."""
+        """With a cache, `x` are the tokens after those in it, and it is extended by them."""
         B, T, D = x.shape
         start = 0 if cache is None else cache.length
         split = B, T, 3, self.heads, D // self.heads
@@ -100,7 +110,7 @@ class CausalSelfAttention(nn.Module):
             q, k = rotate(q, start), rotate(k, start)
         if cache is not None:
             k, v = cache.extend(k, v)  # (B, nh, start + T, hs) each
-        mask = None  # a new token sees all that are in the cache, and the new ones up to itself
+        mask = None  # a new token sees the cache, and the new ones up to itself
         if start and T > 1 and self.is_causal:
             mask = torch.ones(T, start + T, dtype=torch.bool, device=x.device).tril(start)
         dropout = self.dropout if self.training else 0.0

@@ -12,7 +12,7 @@ from torch import nn
 
 
 class LeNet(nn.Module):
-    """Images (B, C, H, H) with H = `size` to logits (B, K); shapes below for C = 1, H = 28."""
+    """Images (B, C, H, H) with H = `size` to logits (B, K)."""
 
     def __init__(self, num_classes: int = 10, in_channels: int = 1, size: int = 28) -> None:
         super().__init__()
@@ -24,6 +24,7 @@ class LeNet(nn.Module):
         self.fc3 = nn.Linear(84, num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        # The shapes are those for C = 1, H = 28.
         x = torch.relu(self.conv1(images))  # (B, 6, 24, 24)
         x = nn.functional.max_pool2d(x, 2)  # (B, 6, 12, 12)
         x = torch.relu(self.conv2(x))  # (B, 16, 8, 8)

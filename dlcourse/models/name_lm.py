@@ -47,7 +47,7 @@ class WindowMLP(nn.Module):
         self.output = nn.Linear(hidden, outputs)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        padded = F.pad(tokens, (self.context - 1, 0))  # before a name is the boundary symbol, 0
+        padded = F.pad(tokens, (self.context - 1, 0))  # 0, the boundary, before a name
         windows = padded.unfold(1, self.context, 1)  # (B, T, context)
         x = self.embedding(windows).flatten(start_dim=2)  # (B, T, context * embedding)
         x = self.dropout(torch.tanh(self.hidden(x)))  # (B, T, hidden)

@@ -80,7 +80,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Images (B, 3, 224, 224) to logits (B, K); with `small` images (B, 3, 32, 32).
+    """Images (B, 3, 224, 224) to logits (B, K); with `small`, images (B, 3, 32, 32).
 
     Args:
         block: BasicBlock or Bottleneck.

@@ -176,7 +176,7 @@ class Conv3d(Conv):
 
 
 class ConvTranspose1d(ConvTranspose):
-    """(B, in_channels, T) to (B, out_channels, T'); see `functional.conv_transpose2d`."""
+    """(B, in_channels, T) to (B, out_channels, T'); see `functional.conv_transpose1d`."""
 
     n = 1
 
@@ -188,6 +188,9 @@ class ConvTranspose2d(ConvTranspose):
 
 
 class ConvTranspose3d(ConvTranspose):
-    """(B, in_channels, D, H, W) to (B, out_channels, D', H', W')."""
+    """(B, in_channels, D, H, W) to (B, out_channels, D', H', W').
+
+    See `functional.conv_transpose3d`.
+    """
 
     n = 3

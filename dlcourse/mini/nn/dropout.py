@@ -1,4 +1,4 @@
-"""Dropout (Srivastava et al. 2014)."""
+"""Elements or whole channels set to 0 at random, in training alone (Srivastava et al. 2014)."""
 
 from dlcourse.mini.nn import functional as F
 from dlcourse.mini.nn.module import Module
@@ -18,7 +18,10 @@ class Drop(Module):
 
 
 class Dropout(Drop):
-    """In training each element becomes 0 with probability `p`, the others grow by 1 / (1 - p)."""
+    """In training each element becomes 0 with probability `p`.
+
+    The others are multiplied by 1 / (1 - p), so that the mean stays.
+    """
 
     def forward(self, input):
         return F.dropout(input, self.p, self.training, self.inplace)

@@ -1,4 +1,4 @@
-"""Linear layers."""
+"""Layers that multiply by a weight, and one that does nothing."""
 
 import math
 

@@ -117,7 +117,7 @@ class NLLLoss(WeightedLoss):
 
 
 class CrossEntropyLoss(WeightedLoss):
-    """-log(softmax(input))[target] for LOGITS (B, K, ...) and classes or probabilities."""
+    """-log(softmax(input))[target] for *logits* (B, K, ...) and classes or probabilities."""
 
     def __init__(
         self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean",
@@ -133,7 +133,7 @@ class CrossEntropyLoss(WeightedLoss):
 
 
 class BCEWithLogitsLoss(WeightedLoss):
-    """Binary cross-entropy of LOGITS and probabilities of the same shape."""
+    """Binary cross-entropy of *logits* and probabilities of the same shape."""
 
     def __init__(
         self, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
@@ -147,7 +147,7 @@ class BCEWithLogitsLoss(WeightedLoss):
 
 
 class BCELoss(WeightedLoss):
-    """Binary cross-entropy of PROBABILITIES; BCEWithLogitsLoss is safer."""
+    """Binary cross-entropy of *probabilities*; BCEWithLogitsLoss is safer."""
 
     def forward(self, input, target):
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)

@@ -51,10 +51,8 @@ class Registry(dict):
 class Module(Hooked):
     """The base of all layers and models.
 
-    A subclass calls `super().__init__()`, assigns its
-    parameters and submodules as attributes, and defines `forward`.
-
-    `_kinds` says of each registered attribute whether it is a "parameter", "buffer" or "module".
+    A subclass calls `super().__init__()`, assigns its parameters and submodules as attributes, and
+    defines `forward`.
     """
 
     # NB: in torch _parameters, _buffers and _modules hold the values; in mini they are ordinary
@@ -62,7 +60,7 @@ class Module(Hooked):
     # that cannot be written to.
 
     def __init__(self):
-        object.__setattr__(self, "_kinds", {})
+        object.__setattr__(self, "_kinds", {})  # {name: "parameter", "buffer" or "module"}
         self.training = True
         self._transient = set()  # buffers that state_dict leaves out
         self._start_hooks()
@@ -226,7 +224,7 @@ class Module(Hooked):
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def get_submodule(self, target):
-        """The submodule with a dotted name such as "encoder.0"; this module for ""."""
+        """The submodule with a dotted name such as "encoder.0"; itself for the empty string."""
         module = self
         for name in target.split(".") if target else ():
             if module._kinds.get(name) != "module":

@@ -63,7 +63,7 @@ _NO_SHAPE = (
 class Uninitialized:
     """A tensor without a shape yet: only its dtype and whether it requires a gradient are known."""
 
-    # NB: in torch the sentence names the function that met the uninitialized parameter.
+    # NB: in torch the error names the function that was called with an uninitialized parameter.
 
     becomes = Tensor
 

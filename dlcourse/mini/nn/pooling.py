@@ -1,4 +1,4 @@
-"""Pooling layers."""
+"""The mean, the largest or the p-norm of each window, as layers."""
 
 from collections.abc import Sequence
 

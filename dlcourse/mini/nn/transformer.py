@@ -133,7 +133,7 @@ class TransformerDecoderLayer(TransformerLayer):
 
 
 def _copies(layer, number):
-    # NB: in torch the copies of a decoder layer whose activation is a module take relu instead.
+    # NB: in torch the stacked copies of a decoder layer whose activation is a module take relu.
     return ModuleList([copy.deepcopy(layer) for _ in range(number)])
 
 

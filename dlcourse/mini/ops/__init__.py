@@ -197,8 +197,8 @@ IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
 
 PROPERTIES = {
     "T": shape.T_property, "mT": shape.mT, "H": shape.H, "mH": shape.mT,
-    "ndim": state.dim, "device": lambda self: CPU, "is_cuda": lambda self: False,
-    "itemsize": lambda self: self._data.itemsize, "nbytes": lambda self: self._data.nbytes,
+    "ndim": state.dim, "device": lambda self: CPU, "is_cuda": state.is_cuda,
+    "itemsize": state.element_size, "nbytes": state.nbytes,
     "_base": lambda self: None if self._view is None else self._view.base,
 }  # fmt: skip
 

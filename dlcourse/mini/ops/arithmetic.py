@@ -232,7 +232,7 @@ class Addcdiv(Op):
 
 
 def atan2(input, other):
-    """The angle of the point (other, input), from -pi to pi."""
+    """The angle of the point (other, input), between -pi and pi."""
     return Atan2.apply(*only_tensors("atan2", input, other))
 
 

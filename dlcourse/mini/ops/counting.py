@@ -67,7 +67,10 @@ def bincount(input, weights=None, minlength=0):
 
 
 def histc(input, bins=100, min=0, max=0):
-    """How many elements lie in each of `bins` equal parts of [min, max] (0, 0: of all)."""
+    """How many elements lie in each of `bins` equal parts of [min, max].
+
+    min = max = 0 stands for the smallest and the largest element.
+    """
     if bins <= 0:
         raise RuntimeError("bins must be > 0")
     if max < min:

@@ -314,6 +314,7 @@ class Generator:
 
 
 default_generator = Generator()
+default_generator.__doc__ = "The generator that draws where none is given."
 
 
 def manual_seed(seed):

@@ -341,7 +341,7 @@ def nan_to_num(input, nan=None, posinf=None, neginf=None):
 
 
 def deg2rad(input):
-    """Degrees to radians; integers give floats, as beside any float."""
+    """Degrees to radians; integers give floats."""
     return input * (math.pi / 180)
 
 

@@ -1,4 +1,4 @@
-"""Writing into a tensor's memory, with the truth kept: versions, leaves, views.
+"""Writing into a tensor's memory, so that versions, leaves and views stay right.
 
 Every in-place method computes its out-of-place twin on a snapshot, then `write` puts the values
 into the memory and the new node into the history.  For a view the history of its base changes, too

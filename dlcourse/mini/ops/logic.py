@@ -9,24 +9,25 @@ import numpy as np
 # -- comparisons -----------------------------------------------------------------------------------
 
 
-def compare(name, ufunc):
+def compare(name, sign, ufunc):
     """A comparison as a function of two operands, to a boolean tensor."""
 
     def comparison(input, other):
         return Tensor(ufunc(*arrays(*operands(input, other))))
 
-    comparison.__name__, comparison.__doc__ = name, f"Whether input {name} other, one by one."
+    comparison.__name__ = name
+    comparison.__doc__ = f"Whether input {sign} other, element by element."
     return comparison
 
 
-eq, ne = compare("eq", np.equal), compare("ne", np.not_equal)
-lt, le = compare("lt", np.less), compare("le", np.less_equal)
-gt, ge = compare("gt", np.greater), compare("ge", np.greater_equal)
+eq, ne = compare("eq", "==", np.equal), compare("ne", "!=", np.not_equal)
+lt, le = compare("lt", "<", np.less), compare("le", "<=", np.less_equal)
+gt, ge = compare("gt", ">", np.greater), compare("ge", ">=", np.greater_equal)
 not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 
 
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """Whether |input - other| <= atol + rtol * |other|, one by one."""
+    """Whether |input - other| <= atol + rtol * |other|, element by element."""
     if input._data.dtype != other._data.dtype:
         raise RuntimeError(f"{input.dtype.scalar_type} did not match {other.dtype.scalar_type}")
     check_broadcast(input._data.shape, other._data.shape)
@@ -72,19 +73,20 @@ logical_not = question("logical_not", np.logical_not, "Whether each element is 0
 # -- logic: what is not 0 is true ------------------------------------------------------------------
 
 
-def logical(name, ufunc):
+def logical(name, true, ufunc):
     """A logical operation of two tensors of any type."""
 
     def operation(input, other):
         return Tensor(ufunc(*arrays(*only_tensors(name, input, other))))
 
-    operation.__name__, operation.__doc__ = name, f"`{name}`, one by one; what is not 0 is true."
+    operation.__name__ = name
+    operation.__doc__ = f"Whether {true} true, element by element; what is not 0 is true."
     return operation
 
 
-logical_and = logical("logical_and", np.logical_and)
-logical_or = logical("logical_or", np.logical_or)
-logical_xor = logical("logical_xor", np.logical_xor)
+logical_and = logical("logical_and", "both are", np.logical_and)
+logical_or = logical("logical_or", "one or both are", np.logical_or)
+logical_xor = logical("logical_xor", "exactly one is", np.logical_xor)
 
 # -- bits ------------------------------------------------------------------------------------------
 
@@ -101,14 +103,14 @@ def whole(name, ufunc, doc, kinds="bui"):
     return operation
 
 
-def bitwise(name, ufunc):
+def bitwise(name, which, ufunc):
     """A bitwise operation on integers, on booleans a logical one."""
-    return whole(name, ufunc, f"`{name}`; on booleans the logical operation.")
+    return whole(name, ufunc, f"The bits that {which}; on booleans the logical operation.")
 
 
-bitwise_and = bitwise("bitwise_and", np.bitwise_and)
-bitwise_or = bitwise("bitwise_or", np.bitwise_or)
-bitwise_xor = bitwise("bitwise_xor", np.bitwise_xor)
+bitwise_and = bitwise("bitwise_and", "both have", np.bitwise_and)
+bitwise_or = bitwise("bitwise_or", "one or both have", np.bitwise_or)
+bitwise_xor = bitwise("bitwise_xor", "exactly one has", np.bitwise_xor)
 bitwise_left_shift = whole("lshift", np.left_shift, "All bits to the left by `other`.", "ui")
 bitwise_right_shift = whole("rshift", np.right_shift, "All bits to the right by `other`.", "ui")
 gcd = whole("gcd", np.gcd, "The greatest common divisor.", "ui")

@@ -1,4 +1,7 @@
-"""The factors of Gaussian elimination, A = P L U, and the exponential of a matrix."""
+"""The exponential of a matrix.
+
+With it the factors of Gaussian elimination, A = P L U, which `mini.linalg` shows.
+"""
 
 from typing import NamedTuple
 
@@ -77,7 +80,7 @@ TERMS = 18  # enough for float64 where the norm is below 1
 
 
 def matrix_exp(input):
-    """1 + A + A^2 / 2! + ... of square matrices."""
+    """I + A + A^2 / 2! + ... of square matrices."""
     # NB: in torch it is one node, LinalgMatrixExpBackward0.
     if input._data.ndim < 2 or input._data.shape[-1] != input._data.shape[-2]:
         raise RuntimeError(

@@ -1,4 +1,4 @@
-"""What users call of linear algebra: the functions of `mini.linalg`, and their older names."""
+"""Inverses, determinants and factors: the functions of `mini.linalg` and their older names."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Shape once more: dimensions moved, merged and repeated; windows; memory as it lies."""
+"""More on shape: dimensions moved, merged or repeated, windows, and memory read by strides."""
 
 import math
 

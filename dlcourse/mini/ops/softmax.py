@@ -1,4 +1,7 @@
-"""softmax and log_softmax, in the forms that cannot overflow, and log(sigmoid)."""
+"""softmax and log_softmax, in the forms that cannot overflow.
+
+With them log(sigmoid), which is softmax of two classes and cannot overflow either.
+"""
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.operation import Op, check_kernel

@@ -189,7 +189,7 @@ class Xlogy(Op):
 erf = unary(Erf, "The error function.")
 erfc = unary(Erfc, "1 - erf(input), precise where erf is near 1.")
 erfinv = unary(Erfinv, "The inverse of erf.")
-lgamma = unary(Lgamma, "The logarithm of the size of the gamma function.")
+lgamma = unary(Lgamma, "The logarithm of the absolute value of the gamma function.")
 digamma = unary(Digamma, "The derivative of lgamma.")
 
 

@@ -1,4 +1,7 @@
-"""What one asks a tensor: numbers, sizes, types.  No gradient passes here but through `to`."""
+"""What one asks a tensor: numbers, sizes, types.
+
+No gradient passes here but through `to`.
+"""
 
 import builtins
 
@@ -266,6 +269,16 @@ def type(self, dtype=None):
 def element_size(self):
     """The bytes of one element."""
     return self._data.itemsize
+
+
+def nbytes(self):
+    """The bytes of all elements."""
+    return self._data.nbytes
+
+
+def is_cuda(self):
+    """False: mini knows no other device than the CPU."""
+    return False
 
 
 def is_complex(self):

@@ -1,4 +1,4 @@
-"""Reductions beyond the first: norms, medians, quantiles, moments, and those that skip NaN."""
+"""More reductions: norms, medians, quantiles, moments, and those that skip NaN."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,10 @@ import numpy as np
 
 
 def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
-    """The p-norm over `dim`, of everything without one; "fro" is p = 2, "nuc" that of matrices."""
+    """The p-norm over `dim`, or of all elements.
+
+    "fro" is p = 2, "nuc" the nuclear norm of matrices.
+    """
     if p == "nuc":
         return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     if isinstance(p, str) and p != "fro":

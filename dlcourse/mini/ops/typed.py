@@ -11,6 +11,7 @@ class TensorType:
 
     def __init__(self, name, dtype):
         self.__name__, self.dtype = name, dtype
+        self.__doc__ = f"Makes a {dtype} tensor of data or by sizes; also for `isinstance`."
 
     def __call__(self, *args):
         """FloatTensor([1, 2]) of data, FloatTensor(2, 3) by size."""

@@ -35,7 +35,7 @@ def hamming_window(
 
 
 def blackman_window(window_length, periodic=True, *, dtype=None, device=None, requires_grad=False):
-    """0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N)."""
+    """0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N), with N as in `hann_window`."""
     return _cosines((0.42, -0.5, 0.08), window_length, periodic, dtype, device, requires_grad)
 
 

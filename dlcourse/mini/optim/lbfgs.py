@@ -13,8 +13,8 @@ import numpy as np
 class LBFGS(Optimizer):
     """A quasi-Newton method: the last changes of x and of its gradient stand for the Hessian.
 
-    `step(closure)` makes up to `max_iter` iterations, each with one or, under
-    `line_search_fn="strong_wolfe"`, several calls of the closure; one group of parameters alone.
+    `step(closure)` makes up to `max_iter` iterations; each calls the closure once, or several times
+    with `line_search_fn="strong_wolfe"`.  Only one group of parameters is allowed.
     """
 
     def __init__(
@@ -57,8 +57,9 @@ class LBFGS(Optimizer):
 
     @no_grad()
     def step(self, closure):
-        """Minimise; `closure` clears the gradients, computes the loss, calls backward, returns it.
+        """Minimise what `closure` gives.
 
+        It clears the gradients, computes the loss, calls backward and returns the loss.
         Returns the loss before the step.
         """
         closure = enable_grad()(closure)

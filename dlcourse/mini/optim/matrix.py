@@ -92,7 +92,8 @@ def orthogonalized(matrix, coefficients, steps, eps):
 
     X <- a X + (b A + c A A) X with A = X X^T, on the wide side.
     """
-    # NB: in torch these products are in bfloat16; in mini in the type of the parameter.
+    # NB: in torch the products of the iteration are in bfloat16; in mini in the type of the
+    # parameter.
     if steps >= 100:
         raise ValueError("Number of steps must be less than 100 for computational efficiency")
     if len(coefficients) != 3:

@@ -74,7 +74,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group):
-        """Add a group, {"params": tensors, option: value}; options left out take the defaults.
+        """Add a group, `{"params": tensors, option: value}`; options left out take the defaults.
 
         The tensors may be (name, tensor) pairs; the names are kept as "param_names".
         """
@@ -191,7 +191,7 @@ class Optimizer:
     # -- saving ------------------------------------------------------------------------------------
 
     def state_dict(self):
-        """{"state": {number of a parameter: {name: tensor}}, "param_groups": [options]}."""
+        """`{"state": {number of a parameter: {name: tensor}}, "param_groups": [options]}`."""
         for hook in self._hooks["state_dict_pre"].values():
             hook(self)
         params = [p for group in self.param_groups for p in group["params"]]

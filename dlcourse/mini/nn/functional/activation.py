@@ -1,4 +1,4 @@
-"""Activations."""
+"""Functions between the layers, element by element, and softmax with what belongs to it."""
 
 import warnings
 

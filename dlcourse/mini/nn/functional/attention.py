@@ -72,7 +72,7 @@ def _check_attention(query, key, value, attn_mask, dropout_p, is_causal):
     if not 0 <= dropout_p <= 1:
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
     if attn_mask is not None and is_causal:
-        # NB: in torch some kernels take both and some refuse.
+        # NB: in torch some kernels take a mask beside is_causal, and some refuse.
         raise RuntimeError("Explicit attn_mask should not be set when is_causal=True")
     if attn_mask is not None and attn_mask.dtype.name not in ("bool", query.dtype.name):
         raise RuntimeError(

@@ -119,14 +119,15 @@ def cross_entropy(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
     reduction="mean", label_smoothing=0.0,
 ):  # fmt: skip
-    """-log(softmax(input))[target] for logits (B, K, ...) or (K,): do NOT apply softmax before.
+    """-log(softmax(input))[target] for logits (B, K, ...) or (K,): NO softmax before.
 
-    `target` holds classes (B, ...), int64, or probabilities (B, K, ...).  `label_smoothing` mixes
-    the target with the uniform distribution (Szegedy et al. 2016).
+    `target` holds classes (B, ...), int64, or probabilities (B, K, ...).  `label_smoothing`
+    mixes the target with the uniform distribution (Szegedy et al. 2016).
     """
     no_legacy(size_average, reduce)
     if not 0 <= label_smoothing <= 1:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
+        got = f"{label_smoothing:g}"
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {got}")
     dim = min(input.ndim - 1, 1) if input.ndim else 1
     log_probs = _softmax.log_softmax(input, dim)
     if target.shape == input.shape:

@@ -11,7 +11,10 @@ __all__ = [
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """In training each element becomes 0 with probability `p`, the others grow by 1 / (1 - p)."""
+    """In training each element becomes 0 with probability `p`.
+
+    The others are multiplied by 1 / (1 - p), so that the mean stays.
+    """
     return _drop(input, p, training, inplace, input.ndim)
 
 

@@ -1,4 +1,4 @@
-"""Normalisation."""
+"""Values brought to one scale: over a batch, a sample, or groups of channels."""
 
 import math
 from collections.abc import Sequence

@@ -145,7 +145,10 @@ def lp_pool1d(
     input: Tensor, norm_type: float, kernel_size: Sides, stride: Sides | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:  # fmt: skip
-    """(the sum of input^p over each window)^(1 / p), (B, C, T) or (C, T) to (..., T')."""
+    """(sum of input^p over each window)^(1 / p), with p = `norm_type`.
+
+    (B, C, T) or (C, T) to (..., T').
+    """
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
@@ -153,7 +156,10 @@ def lp_pool2d(
     input: Tensor, norm_type: float, kernel_size: Sides, stride: Sides | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:  # fmt: skip
-    """(the sum of input^p over each window)^(1 / p), (B, C, H, W) or (C, H, W)."""
+    """(sum of input^p over each window)^(1 / p), with p = `norm_type`.
+
+    (B, C, H, W) or (C, H, W).
+    """
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
@@ -161,7 +167,10 @@ def lp_pool3d(
     input: Tensor, norm_type: float, kernel_size: Sides, stride: Sides | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:  # fmt: skip
-    """(the sum of input^p over each window)^(1 / p), (B, C, D, H, W) or (C, D, H, W)."""
+    """(sum of input^p over each window)^(1 / p), with p = `norm_type`.
+
+    (B, C, D, H, W) or (C, D, H, W).
+    """
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
 

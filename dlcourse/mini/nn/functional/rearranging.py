@@ -111,7 +111,7 @@ def fold(
     input: Tensor, output_size: Sides, kernel_size: Sides, dilation: Sides = 1, padding: Sides = 0,
     stride: Sides = 1,
 ) -> Tensor:  # fmt: skip
-    """Columns (B, C * kh * kw, H' * W') ADDED back to images (B, C, H, W): unfold's adjoint."""
+    """Columns (B, C * kh * kw, H' * W') *added* back to images (B, C, H, W): unfold's adjoint."""
     if input.ndim == 2:
         args = output_size, kernel_size, dilation, padding, stride
         return fold(input.unsqueeze(0), *args).squeeze(0)

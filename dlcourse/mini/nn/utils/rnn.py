@@ -119,7 +119,7 @@ def pack_padded_sequence(
 ) -> PackedSequence:
     """Pack a padded batch (T, B, *) or (B, T, *).
 
-    `lengths` must fall unless `enforce_sorted` is off: then the sequences are sorted first.
+    `lengths` must not grow unless `enforce_sorted` is off: then the sequences are sorted first.
     """
     lengths = np.asarray(lengths._data if isinstance(lengths, Tensor) else lengths, np.int64)
     order = None

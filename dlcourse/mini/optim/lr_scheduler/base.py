@@ -68,9 +68,10 @@ class LRScheduler:
     """Sets the `lr` of every group of an optimiser, once for each call of `step`.
 
     A subclass defines `get_lr`: the new rates, one for each group, from `last_epoch`, `base_lrs`
-    and the rates at present; it may define `_get_closed_form_lr`, the same from `last_epoch` alone.
-    `step` is called after the optimiser's.
+    and the rates at present.  `step` is called after the optimiser's `step`.
     """
+
+    # A subclass may define _get_closed_form_lr, too: the same from last_epoch alone.
 
     _get_lr_called_within_step = _is_initial = False
 

@@ -16,8 +16,9 @@ from dlcourse.mini.optim.lr_scheduler.base import (
 class ReduceLROnPlateau(LRScheduler):
     """lr * factor when `metrics` has not improved for `patience` epochs: `step(metrics)`.
 
-    Better is lower ("min") or higher ("max") by the `threshold`, as a part of the best ("rel") or
-    as it is ("abs").  After a fall, `cooldown` epochs do not count.
+    Better means lower ("min") or higher ("max") by more than `threshold`: a fraction of the best
+    value ("rel") or an amount ("abs").  After lr has fallen, the next `cooldown` epochs do not
+    count.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class ReduceLROnPlateau(LRScheduler):
         return a < best if self.mode == "min" else a > best
 
     def step(self, metrics, epoch=None):
-        """Hear of the loss of an epoch."""
+        """Take in the loss of an epoch."""
         current = float(metrics)
         if epoch is not None:
             warnings.warn(EPOCH_GIVEN, UserWarning, stacklevel=2)
