@@ -9,6 +9,7 @@ from dlcourse import mini
 
 import pytest
 import torch
+from both import START
 
 TORCH = """
 import torch
@@ -24,22 +25,6 @@ from dlcourse.mini.nn import functional as F
 from dlcourse.mini import optim
 from dlcourse.mini.utils.data import DataLoader, Dataset, TensorDataset
 """
-# The same start for both, without a random number.
-START = """
-def start(model):
-    with torch.no_grad():
-        for i, p in enumerate(model.parameters()):
-            wave = torch.arange(p.numel()).reshape(p.shape).double() * (0.7 + i)
-            p.copy_(wave.sin() / p[0].numel() ** 0.5)
-    return model
-
-def numbers(*shape, times=1.3):
-    n = 1
-    for size in shape:
-        n *= size
-    return (torch.arange(n).double() * times).cos().reshape(*shape)
-"""
-
 LENET = """
 class LeNet(nn.Module):
     def __init__(self):
