@@ -204,20 +204,28 @@ def test_looks_by_name():
 
 def test_colour_is_never_alone():
     """What shares a colour differs in its line, what shares a line in its marker."""
-    for names in (["torch"] + [f"torch {i}" for i in range(4)], [f"run {i}" for i in range(8)]):
+    for names in (["torch"] + [f"torch {i}" for i in range(4)], [f"run {i}" for i in range(12)]):
         seen = [(str(k["color"]), str(k["linestyle"])) for k in looks(names)]
         assert len(set(seen)) == len(names)
-    six = looks("abcdef")  # two kinds of dashes look alike
-    assert six[1]["color"] == six[5]["color"]
-    assert six[5]["linestyle"] == ":"
-    ten = looks([*"abcd", "mini", "torch", "hand"])
-    assert len({(str(k["linestyle"]), k["marker"]) for k in ten}) == 7
+    eight = looks("abcdefgh")  # two kinds of dashes look alike
+    assert eight[1]["color"] == eight[7]["color"]
+    assert eight[7]["linestyle"] == ":"
+    nine = looks([*"abcdef", "mini", "torch", "hand"])
+    assert len({k["color"] for k in nine}) == 9
+    assert len({(str(k["linestyle"]), k["marker"]) for k in nine}) == 9
 
 
 def test_curves_that_agree_can_both_be_seen():
     wide, dashed = plots.curves({"mini": STEPS, "torch": STEPS}).get_lines()
     assert wide.get_linewidth() > dashed.get_linewidth()
     assert dashed.get_linestyle() == "--"
+
+
+@pytest.mark.parametrize("name", ["mini", "purple"])
+def test_shades_go_from_the_paper_to_one_colour(name):
+    rgba = plots.shades(name)(np.linspace(0, 1, 5))
+    assert {mpl.colors.to_hex(color) for color in rgba} == {COLORS[name]}
+    np.testing.assert_allclose(rgba[:, 3], np.linspace(0, 1, 5), atol=0.01)
 
 
 # -- curves and bars -----------------------------------------------------------------------------

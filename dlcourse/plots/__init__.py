@@ -25,7 +25,7 @@ from dlcourse.plots.figures import (
 from dlcourse.plots.graph import GraphDrawing, draw_graph
 from dlcourse.plots.memory import memory_walk
 from dlcourse.plots.stations import stations
-from dlcourse.plots.style import save_figure, to_svg, use_style
+from dlcourse.plots.style import save_figure, shades, to_svg, use_style
 from dlcourse.plots.window import sliding_window
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "loss_surface",
     "memory_walk",
     "save_figure",
+    "shades",
     "sliding_window",
     "stations",
     "to_svg",

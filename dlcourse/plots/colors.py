@@ -17,4 +17,6 @@ COLORS = {
     "purple": "#a8478a",
     "gold": "#8a6d00",
     "sky": "#3d8fc4",
+    "red": "#a83232",
 }
+"""The colours of all figures, {name: hex}; the site swaps them on dark pages."""

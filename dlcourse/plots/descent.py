@@ -24,7 +24,8 @@ def descents(f, xlim, ylim, paths, *, name, label, seconds=8, **surface):
     Args:
         f, xlim, ylim, surface: as for `loss_surface`.
         paths: {name: (n, 2) positions}, n >= 2 the same for all; a path may leave the picture.
-        name: a word for this figure, its own on the page. label: the text alternative.
+        name: a word for this figure, its own on the page.
+        label: the text alternative.
         seconds: how long one walk takes.
 
     The box "pause" stops it. Raises ValueError for paths of different lengths.

@@ -24,7 +24,7 @@ def curves(series, x=None, *, xlabel="step", ylabel="loss", smooth=None, log=Fal
 
     Args:
         series: {name: y}, or {name: (x, y)}; y holds one number a step. Names that begin with
-            mini, torch or "by hand" get the look of that engine.
+            mini, torch or `by hand` get the look of that engine.
         x: what all y are drawn over; by default 1, 2, 3, ...
         smooth: draw the mean of this many steps, which the label says, over the faint raw curve.
         log: whether the y axis is logarithmic.
@@ -87,8 +87,12 @@ def _running_mean(name, at, y, smooth):
 def bars(values, *, xlabel, spread=None, fmt=".3g", ax=None):
     """Horizontal bars from zero, each with its number.
 
-    values: {name: number}. spread: {name: (low, high)}, drawn as a whisker. fmt: how numbers are
-    written, e.g. ".2f". Raises: ValueError for what is not one number a name.
+    Args:
+        values: {name: number}.
+        spread: {name: (low, high)}, drawn as a whisker.
+        fmt: how numbers are written, e.g. ".2f".
+
+    Raises: ValueError for what is not one number a name.
     """
     names, spread = list(values), spread or {}
     numbers = [to_numpy(value).astype(float) for value in values.values()]
@@ -158,7 +162,8 @@ def image_grid(
         images: (N, H, W), (N, 1, H, W), (N, 3, H, W) or (N, H, W, 3); whole numbers 0 to 255, or
             real ones: colours from 0 to 1, greys from their lowest to their highest.
         labels, predictions: N whole numbers; a wrong prediction gets a cross and a frame.
-        titles: N texts, instead of labels. classes: names of the classes.
+        titles: N texts, instead of labels.
+        classes: names of the classes.
         columns: by default as many as the texts leave room for.
 
     Raises: ValueError for shapes that do not fit, NaN, or colours outside 0 to 1.
@@ -286,8 +291,12 @@ def _whole_numbers(values, what):
 def confusion_matrix(labels, predictions, *, classes=None, ax=None):
     """How often each class (a row) was taken for each class (a column).
 
-    labels, predictions: N whole numbers each. classes: names, or how many there are. Right answers
-    stand on the diagonal in green; errors in purple, the darker the more frequent.
+    Right answers stand on the diagonal in green, errors beside it in purple: the stronger the
+    colour, the more frequent.
+
+    Args:
+        labels, predictions: N whole numbers each.
+        classes: names, or how many there are.
     """
     true, guess = _whole_numbers(labels, "labels"), _whole_numbers(predictions, "predictions")
     if len(true) != len(guess) or not true:
@@ -330,7 +339,8 @@ def function_and_tangent(f, at, slope, *, xlim=None, xlabel="x", ylabel="f(x)", 
 
     Args:
         f: a function of one number; of tensors, where `at` is a tensor.
-        at: where it is touched, a number or several; slope: the derivative there, as many.
+        at: where it is touched, a number or several.
+        slope: the derivative there, as many numbers.
     """
     points = np.atleast_1d(to_numpy(at)).astype(float)
     slopes = np.atleast_1d(to_numpy(slope)).astype(float)
@@ -412,7 +422,8 @@ def decision_boundary(model, points, labels, *, threshold=0.0, xlabel="x1", ylab
         model: a module of mini or torch, or any function of an (n, 2) array. It gives (n, K)
             scores, of which the highest counts; or (n,) or (n, 1) scores, where class 1 is above
             `threshold` (0.0 suits logits, 0.5 probabilities); or (n,) whole numbers, the classes.
-        points: (N, 2). labels: N whole numbers.
+        points: (N, 2).
+        labels: N whole numbers.
 
     A module is asked in eval mode and put back into the mode it was in.
     """

@@ -43,8 +43,10 @@ class GraphNode:
 class GraphDrawing:
     """What `draw_graph` returns: shows itself as a picture in a notebook, as text elsewhere.
 
-    nodes: list of GraphNode, inputs before outputs. edges: list of (source, target), indices into
-    nodes, in the direction of the computation. text: the graph in words, a line a node.
+    Attributes:
+        nodes: list of GraphNode, inputs before outputs.
+        edges: list of (source, target), indices into `nodes`, in the direction of the computation.
+        text: the graph in words, a line a node.
     """
 
     def __init__(self, nodes, edges, *, order=False, direction="down", absent=()):

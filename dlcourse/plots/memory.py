@@ -13,9 +13,13 @@ GAP = 1.4  # between a view and its memory, in cells
 def memory_walk(views, size, ax=None):
     """Views as the reader sees them, beside the memory that they walk through.
 
-    views: {title: (shape, stride, offset)} of one or two dimensions, strides counted in elements.
-    size: how many cells the memory has; cell k holds the number k. An arc above the memory is a
-    step forward, one below a step back; a cell that is never visited stays white.
+    An arc above the memory is a step forward, one below a step back; a cell that is never visited
+    stays empty.
+
+    Args:
+        views: {title: (shape, stride, offset)} of one or two dimensions, the stride in elements.
+        size: how many cells the memory has; cell k holds the number k.
+
     Raises: ValueError for a view of other dimensions, or one that leaves the memory.
     """
     walks = {title: _addresses(*view, size) for title, view in views.items()}

@@ -29,10 +29,12 @@ def stations(places, labels, titles, *, ax, name, label, seconds=9):
     """Points of two classes that go through the plane of `ax`, all of them at the same time.
 
     Args:
-        places: S arrays (N, 2), S >= 2. labels: N times 0, a dot, or 1, a square.
+        places: S arrays (N, 2), S >= 2.
+        labels: N times 0, a dot, or 1, a square.
         titles: S texts, each shown while the points rest at that place.
         ax: Axes with limits, labels and whatever is to stand still.
-        name: a word for this figure, its own on the page. label: the text alternative.
+        name: a word for this figure, its own on the page.
+        label: the text alternative.
         seconds: how long one round takes. The box "pause" stops it.
 
     Raises ValueError for places, labels and titles that do not fit.

@@ -32,6 +32,8 @@ OTHERS = [
         ("purple", (0, (6, 2)), "v"),
         ("gold", "-.", "P"),
         ("sky", (0, (1, 1)), "X"),
+        ("red", (0, (8, 1.5, 1, 1.5, 1, 1.5)), "<"),
+        ("ink", (0, (12, 3)), "*"),
     ]
 ]
 MORE_LINES = ["-", "--", ":", "-.", (0, (6, 2))]  # a second curve of the same engine
@@ -170,6 +172,20 @@ def looks(names) -> list[dict]:
             others += 1
         result.append(look)
     return result
+
+
+def shades(color="mini"):
+    """A colour map for `imshow`: the larger the value, the stronger the one colour.
+
+    Transparent at the lowest value, so that on a dark page, too, nothing is shown as nothing.
+
+    Args:
+        color: a name of `COLORS`.
+    """
+    from matplotlib.colors import LinearSegmentedColormap, to_rgba
+
+    ends = [to_rgba(COLORS[color], alpha) for alpha in (0, 1)]
+    return LinearSegmentedColormap.from_list(color, ends)
 
 
 def new_axes(ax=None, size=None, **kwargs):

@@ -18,7 +18,8 @@ def sliding_window(image, kernel, output, *, name, label, stride=1, padding=0, s
     """`image` (H, W) with its zeros around, `kernel` (k, k) on it, and `output` (H', W') beside.
 
     Args:
-        name: a word for this figure, its own on the page. label: the text alternative.
+        name: a word for this figure, its own on the page.
+        label: the text alternative.
         seconds: how long one walk takes. The box "pause" stops it.
 
     Raises ValueError if the last window would leave the image.
