@@ -72,6 +72,19 @@ def last_kind(*sources):
         (["f = open", "torch.save(1, f)\nf.seek(0)\nprint(mini.load(f))"], "none"),
         (["import dlcourse.plots as p", "p.COLORS['torch']"], "all"),
         (["found = []\nfor x in torch.ones(2):\n    found.append(x)", "print(found)"], "none"),
+        # a module is not filled, whoever appends with it; nor is a name of a function's own
+        (["import numpy as np\ndef f():\n    return np.append(torch.e, 2)", "np.ones(1)"], "all"),
+        (["x = [1]\ndef f(x):\n    x.append(torch.e)", "print(x)"], "all"),
+        # bound anew before it is read
+        (["x = torch.e", "for i in (1, 2):\n    if i:\n        x = i\n        print(x)"], "all"),
+        (["x = torch.e", "if a:\n    x = 1\nelse:\n    x = 2\nprint(x)"], "all"),
+        (["x = torch.e", "if a:\n    x = 1\n    print(x)\nelse:\n    print(x)"], "none"),
+        (
+            ["x = torch.e", "for i in (1, 2):\n    x = i\n    for p in (x, x):\n        print(p)"],
+            "all",
+        ),
+        (["x = torch.e", "for p in (x, x):\n    print(p)"], "none"),
+        (["for p in ():\n    print(p)\nfor p in {}.items():\n    print(p)"], "all"),
         (["check('tensors.windows', f)"], "none"),
         (["check('tensors.shape', f)"], "all"),
         (["%matplotlib inline\n1 + 1"], "all"),
@@ -100,6 +113,62 @@ def test_what_runs_is_read_off_the_names(sources, kind):
 )
 def test_the_missing_package_is_named(source, package):
     assert Page([source]).kind(0) == ("none", package)
+
+
+FIGURE = "import matplotlib.pyplot as plt\nfrom dlcourse import plots"
+AXES = "fig, (ax, other) = plt.subplots(2)\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("print(' ' * 9, 'loss')\nfor x in torch.ones(2):\n    print(x)", "none"),
+        ("head = 'loss'\nprint(f'{head:9}')\nprint(torch.e)", "none"),
+        ("print('pi', np.pi)\nprint(torch.e)", "part"),
+        ("print('e', *map(str, (2, 7)))\nprint(torch.e)", "part"),
+        (AXES + "ax.plot(torch.e)\nax.set(ylim=(0, 1))\nother.axhline(0)\nfig.legend()", "none"),
+        (AXES + "ax.plot(torch.e)\nfor a in (ax, other):\n    a.set_xlabel('x')", "none"),
+        (AXES + "ax.plot(np.ones(2))\nax.plot(torch.e)", "part"),
+        (AXES + "draw(ax)\nax.plot(torch.e)", "part"),
+        ("ax = plots.curves(np.ones(2))\nax.plot(torch.e)", "part"),
+        ("plots.use_style()\nnp.random.seed(0)\nx = torch.e", "none"),
+        ("loss.backward()\nprint(torch.e)", "none"),
+        ("names = ['a']\nnames += ['b']\ntorch.e", "none"),
+        ("assert np.pi > 3\nprint(torch.e)", "none"),
+        ("assert np.pi > 3\nx = torch.e", "part"),
+        ("for lib in (mini, torch):\n    assert lib.e > 2\nprint(torch.e)", "part"),
+        ("for lib in (mini, torch):\n    lib.seed()", "part"),
+        ("for lib in (mini, torch):\n    lib.seed()\nassert torch.e\nprint(torch.e)", "none"),
+    ],
+)
+def test_words_and_empty_axes_are_no_result(source, kind):
+    assert last_kind(FIGURE + "\nimport numpy as np", source)[0] == kind
+
+
+CHECK = "assert_matches(mini.ones(2), torch.ones(2))\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "printed"),
+    [
+        (CHECK + "print('values agree')\nprint(mini.e)", ["print(mini.e)"]),
+        (CHECK + "print(mini.e, 'steps agree')", []),
+        (CHECK + "print(mini.e, 'by torch, too')", []),
+        (CHECK + "print(mini.e, 'values, all equal')", []),
+        (CHECK + "print(mini.e, 'equal parts')", ["print(mini.e, 'equal parts')"]),
+        ("print('loss')\n" + CHECK + "print(mini.e)", ["print('loss')", "print(mini.e)"]),
+        (
+            "for lib in (mini, torch):\n    assert lib.e > 2\nprint('values agree')",
+            ["print('values agree')"],
+        ),
+        ("for x in torch.ones(2):\n    assert x\nprint('as derived')\nassert mini.e", []),
+        ("def f():\n    assert torch.e\nprint('derived')", ["print('derived')"]),
+        ("ours = mini.e\nnp.testing.assert_allclose(ours, torch.e)\nprint('so it is')", []),
+    ],
+)
+def test_nothing_is_said_to_agree_that_was_not_compared(source, printed):
+    codes = [unit.code for unit in cells(source).of(1) if unit.node]
+    assert [code for code in codes if code.startswith("print")] == printed
 
 
 def test_no_worker_is_no_process():
@@ -167,6 +236,8 @@ def test_the_variables_of_a_comprehension_are_its_own(many):
 def test_what_is_set_before_it_is_read_is_not_needed():
     tree = parse("x = 1\nfor i in many:\n    y = i + x\n    print(y, z)\nx")
     assert entering(tree.body) == {"many", "print", "z"} - {"print"}
+    tree = parse("if a:\n    x = y = 1\nelse:\n    x = b\nx, y")
+    assert entering(tree.body) == {"a", "b", "y"}
 
 
 @pytest.mark.parametrize(
@@ -179,6 +250,9 @@ def test_what_is_set_before_it_is_read_is_not_needed():
         (["def f():\n    return a", "a = 3", "b = 2", "print(f())"], [0, 1]),
         (["rng = object()", "x = rng.random()", "print(rng)"], [0, 1]),
         (["import numpy as np", "np.random.seed(0)", "x = 1", "print(np.ones(2))"], [0, 1]),
+        (["import re", "for lib in (re,):\n    lib.set_flags(1)", "print(re)"], [0, 1]),
+        (["import random", "for i in (1, 2):\n    random.seed(i)", "print(random)"], [0, 1]),
+        (["import re, random", "for i in (re, 2):\n    random.seed(i)", "print(re)"], [0]),
         (["a = 1", "assert a == 1", "print(a)"], [0]),
         (["a = {}", "a['b'] = 1", "print(a)"], [0, 1]),
         (["import math", "x = math.pi", "print(math.e)"], [0]),

@@ -1,6 +1,6 @@
 // MathJax would set all formulas of a page in one go, and for that long the page would not answer. Here
-// they are set one by one, with room for the reader's clicks between: first those in view, then the
-// others from top to bottom.
+// it is asked for when the page has been shown, and then they are set one by one, with room for the
+// reader's clicks between: first those in view, then the others from top to bottom.
 {
   // Who asks where a formula stands has the whole page laid out; an observer is told without.
   const inView = (formulas) => new Promise((tell) => {
@@ -20,5 +20,13 @@
     }
   };
 
-  if (window.MathJax) window.MathJax.startup = { pageReady }; // its settings stand above, in the page
+  const mathJax = new URL("mathjax/startup.js", document.currentScript.src);
+  const firstFrame = new Promise((shown) => requestAnimationFrame(() => setTimeout(shown)));
+
+  if (window.MathJax) { // its settings, which stand above, in a page with formulas
+    window.formulasAreSet = firstFrame.then(() => new Promise((allSet) => {
+      window.MathJax.startup = { pageReady: () => pageReady().then(allSet) };
+      document.head.append(Object.assign(document.createElement("script"), { src: mathJax }));
+    }));
+  }
 }

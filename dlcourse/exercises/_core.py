@@ -47,8 +47,11 @@ STATES = {
 class Verdict:
     """The answer of a check: as text, and as HTML in a notebook.
 
-    state: "right", "wrong" or "not yet"; message: sentences, with `code` and *stress*;
-    error: the exception that neither the reader's answer nor the check expected, for authors.
+    Args:
+        name: the exercise.
+        state: "right", "wrong" or `"not yet"`.
+        message: sentences, with `code` and *stress*.
+        error: the exception that neither the reader's answer nor the check expected, for authors.
     """
 
     name: str
@@ -174,7 +177,16 @@ class Exercise:
 
 
 def exercise(*, solution: object, shown: str, reasoning: str = "", stub: str = "", name: str = ""):
-    """Decorate a check so that it becomes an `Exercise`; the arguments: see __init__.py.
+    """Decorate a check so that it becomes an `Exercise`.
+
+    The check gets the reader's object, says nothing if all is well, and raises `Hint` if not.
+
+    Args:
+        solution: a function or class as the reader would write it, or a plain value.
+        shown: what a passed check has shown, in one sentence.
+        reasoning: why the solution is right; without it the solution's docstring must say so.
+        stub: what the reader fills in; by default made from the solution.
+        name: the name of the exercise; needed where the solution is a value.
 
     Raises ValueError if the exercise has no name or no reasoning.
     """
@@ -451,7 +463,9 @@ def _no_such(what: str, name: str, known: list[str]) -> str:
 def check(name: str, answer: object) -> None:
     """Test your own function, class or value and show the verdict: right, or a hint, or not yet.
 
-    name: the exercise, such as "autograd.slope"; an unknown one raises LookupError.
+    Args:
+        name: the exercise, such as "autograd.slope"; an unknown one raises LookupError.
+        answer: what you have written: the function, class or value itself.
     """
     _display(find(name).verdict(answer))
 

@@ -43,7 +43,7 @@ check_parameters.wrong("Count", 10000)
 
 
 def forget_bias(half_life):
-    """The bias with which a cell, left alone, keeps half of itself so long."""
+    """The bias with which a cell, left alone, has half of itself after so long."""
     keep = 0.5 ** (1 / half_life)  # f ** half_life = 1/2
     return np.log(keep / (1 - keep))
 

@@ -48,6 +48,16 @@ READS = {"getvalue", "load", "read", "read_bytes", "read_text", "seek", "stat"}
 
 FILLS = {"add", "append", "extend", "insert", "setdefault", "update", "write"}
 
+# Methods that show nothing where they stand alone.
+SILENT = FILLS | {"backward", "close", "eval", "mkdir", "paste", "save", "seek", "step", "train"}
+SILENT |= {"grid", "legend", "set", "write_bytes", "write_text", "zero_grad"}
+
+# Words of a sentence that tells how a comparison ended; the name of a package is one, too.
+ENDED = re.compile(r"\bagrees?\b|\bequal\b(?! \w)|\bthe same\b")
+
+# Modules that draw: of themselves, they have nothing to tell.
+PENS = frozenset({"plt", "plots"})
+
 
 @dataclass
 class Unit:
@@ -62,6 +72,8 @@ class Unit:
     changes: frozenset[str] = frozenset()  # binds, and what it stores into
     without: str = ""  # the package for want of which something of it is left out, or was before it
     silent: bool = False  # an import: its leaving is told where its name is used
+    shows: bool = False  # there is something to look at, more than words and empty axes
+    checks: bool = False  # it holds one thing against another
 
     @property
     def key(self) -> tuple[int, tuple[int, int], str]:
@@ -73,11 +85,8 @@ class Unit:
         return self.node is not None and bool(MATPLOTLIB.search(self.code.replace(STYLE, "")))
 
     @property
-    def acts(self) -> bool:
-        """Does it do something to look at, and not only give a name to something?"""
-        quiet = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.Assign
-        constant = isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Constant)
-        return self.node is not None and not isinstance(self.node, quiet) and not constant
+    def shortened(self) -> bool:
+        return bool(self.node and self.without)
 
 
 @dataclass
@@ -97,6 +106,8 @@ class Page:
     absent: dict[str, str] = field(default_factory=dict, init=False)
     partial: dict[str, str] = field(default_factory=dict, init=False)
     variables: set[str] = field(default_factory=set, init=False)
+    modules: set[str] = field(default_factory=set, init=False)
+    blank: set[str] = field(default_factory=set, init=False)  # in a cell: constants, empty axes
     functions: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self):
@@ -106,7 +117,9 @@ class Page:
             except SyntaxError:
                 continue  # whoever runs the cell is told
             make = self._skip if number in self.skipped else self._unit
-            self.units += [make(number, node) for node in tree.body]
+            self.blank = set(PENS)
+            for node in tree.body:
+                self.units.append(make(number, node))
 
     def of(self, cell: int) -> list[Unit]:
         return [unit for unit in self.units if unit.cell == cell]
@@ -117,7 +130,12 @@ class Page:
         missing = next((unit.without for unit in units if unit.without and not unit.silent), "")
         if not missing:
             return ("all" if any(unit.node for unit in units) else "none"), ""
-        return ("part" if any(unit.acts for unit in units) else "none"), missing
+        kept, gone = ([u for u in units if bool(u.node) is there] for there in (True, False))
+        # in the place of a table or a figure something has to be shown; elsewhere a check will do
+        works = any(u.shows or (u.checks and u.shortened) for u in kept)
+        if not any(u.shows for u in gone):
+            works |= any(u.checks or (u.shortened and isinstance(u.node, ast.For)) for u in kept)
+        return ("part" if works else "none"), missing
 
     def before(self, cell: int) -> list[Unit]:
         """The statements above a cell that it needs: they make, or may change, what it reads."""
@@ -155,22 +173,30 @@ class Page:
         lines = (node.lineno, node.end_lineno or node.lineno)
         if isinstance(node, ast.Import | ast.ImportFrom):
             return self._import(cell, node, lines)
-        shortened = _Shorten(self.absent)
+        reads = entering([node])
+        shortened = _Shorten({name: self.absent[name] for name in reads & self.absent.keys()})
         node = shortened.visit(node)
         code = ast.unparse(node)
         _, binds, changes = names(code)
         reads = frozenset(entering([node]))
         without = self._missing(node, reads)
+        unfounded = "" if without else self._unfounded(cell, node)
+        without = without or unfounded
         kept = None if without else node
         unit = Unit(cell, kept, lines, code, reads, binds, changes, without)
+        unit.shows, unit.checks = _shows(node, self.blank) and not unfounded, _checks(node)
         half = next((self.partial[name] for name in sorted(unit.reads & self.partial.keys())), "")
         if not without and half and _wants_both(node):
             unit.node, without = None, half
         unit.without = without or shortened.dropped or half
         if without:
-            self.absent |= dict.fromkeys(unit.changes | _filled(node), without)
+            filled = unit.changes | _filled(node) & reads
+            self.absent |= dict.fromkeys(unit.binds | filled - self.modules, without)
             self.partial |= dict.fromkeys(_passed(node) & self.variables, without)
             return unit
+        blank = isinstance(node, ast.Assign) and reads <= self.blank
+        self.blank = self.blank | binds if blank else self.blank - changes - _filled(node)
+        self.modules -= binds
         for name in unit.binds:
             self.absent.pop(name, None)
             self.partial.pop(name, None)
@@ -188,6 +214,7 @@ class Page:
             name = alias.asname or alias.name.split(".")[0]
             path = f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else alias.name
             self.absent.pop(name, None)
+            self.modules.add(name)
             if missing := package_missing_for(path):
                 self.absent[name] = missing
             else:
@@ -199,6 +226,15 @@ class Page:
         ast.copy_location(node, node.names[0])
         code = ast.unparse(node)
         return Unit(cell, node, lines, code, *names(code), without=left, silent=True)
+
+    def _unfounded(self, cell: int, node: ast.stmt) -> str:
+        """The package for want of which nothing was compared of what a statement says, or nothing.
+
+        "all agree" is not printed where the comparison was left out, wholly, above it.
+        """
+        unchecked = (unit for unit in self.of(cell) if unit.checks and not unit.node)
+        missing = next((unit.without for unit in unchecked), "")
+        return missing if missing and _claims(node, self.blank, missing) else ""
 
     def _missing(self, node: ast.stmt, reads: Iterable[str]) -> str:
         """What a statement cannot do without and a browser lacks, or nothing."""
@@ -278,14 +314,20 @@ def names(code: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
 SETS_FOR_SURE = ast.Assign | ast.FunctionDef | ast.ClassDef
 
 
-def entering(nodes: Iterable[ast.stmt]) -> set[str]:
-    """The names that statements, one after another, read before they have set them."""
-    needed: set[str] = set()
+def entering(nodes: Iterable[ast.stmt], after: Iterable[str] = ()) -> set[str]:
+    """The names that statements, one after another, read before they have set them.
+
+    after: names that are read after them.
+    """
+    needed = set(after)
     for node in reversed(list(nodes)):
         if isinstance(node, ast.For):
             _, targets, _ = names(f"{ast.unparse(node.target)} = 0")
             inside = entering(node.body) - targets | entering(node.orelse)
             needed |= inside | names(ast.unparse(node.iter))[0]
+        elif isinstance(node, ast.If):
+            needed = entering(node.body, needed) | entering(node.orelse, needed)
+            needed |= names(ast.unparse(node.test))[0]
         else:
             reads, binds, _ = names(ast.unparse(node))
             if isinstance(node, SETS_FOR_SURE):
@@ -302,6 +344,10 @@ def _base(node: ast.expr) -> str:
 
 def _setting(node: ast.stmt) -> set[str]:
     """The module that a statement sets something in: plots.use_style(), np.random.seed(0)."""
+    if isinstance(node, ast.For):  # for lib in (mini, torch): lib.set_default_dtype(lib.float64)
+        inside = set().union(*map(_setting, node.body))
+        named = inside & {part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)}
+        return inside | names(ast.unparse(node.iter))[0] if named else inside
     call = node.value if isinstance(node, ast.Expr) else None
     if isinstance(call, ast.Call) and SETTING.match(_called(call)):
         return {_base(call.func), *(["plt"] if _called(call) == "use_style" else [])}
@@ -318,6 +364,52 @@ def _wants_both(node: ast.stmt) -> bool:
     compares = isinstance(node, ast.Expr) and any(map(COMPARES.match, calls))
     reads = isinstance(node, ast.Expr | ast.Assign) and not READS.isdisjoint(calls)
     return compares or reads or isinstance(node, ast.Assert)
+
+
+def _shows(node: ast.AST, blank: Collection[str]) -> bool:
+    """Is there something to look at when it has run, more than words and empty axes?
+
+    blank: names that hold no more than these.
+    """
+    match node:
+        case ast.FunctionDef() | ast.ClassDef():
+            return False
+        case ast.Expr(ast.Call() as call) if _called(call) == "print":
+            return not _only_words(call, blank)
+        case ast.Expr(ast.Call() as call) if _is_silent(_called(call)):
+            return False
+        case ast.Expr() | ast.Assign(value=ast.Call(ast.Attribute(ast.Name("plots")))):
+            return not entering([node]) <= blank
+    return any(_shows(part, blank) for part in ast.iter_child_nodes(node))
+
+
+def _only_words(call: ast.Call, blank: Collection[str]) -> bool:
+    inside = [part for argument in call.args for part in ast.walk(argument)]
+    computed = any(isinstance(part, ast.Call | ast.Compare) for part in inside)
+    return not computed and {part.id for part in inside if isinstance(part, ast.Name)} <= blank
+
+
+def _is_silent(called: str) -> bool:
+    patterns = SETTING.match(called) or COMPARES.match(called)
+    return called in SILENT or called.endswith("_") or bool(patterns)
+
+
+def _checks(node: ast.stmt) -> bool:
+    """Does it hold one thing against another?"""
+    calls = (_called(part) for part in ast.walk(node) if isinstance(part, ast.Call))
+    asserts = any(isinstance(part, ast.Assert) for part in ast.walk(node))
+    defines = isinstance(node, ast.FunctionDef | ast.ClassDef)
+    return not defines and (asserts or any(map(COMPARES.match, calls)))
+
+
+def _claims(node: ast.stmt, blank: Collection[str], package: str) -> bool:
+    """Does it print no more than words, or words that tell how a comparison ended?"""
+    call = node.value if isinstance(node, ast.Expr) else None
+    if not isinstance(call, ast.Call) or _called(call) != "print":
+        return False
+    said = " ".join(str(p.value) for p in ast.walk(call) if isinstance(p, ast.Constant))
+    told = ENDED.search(said) or re.search(rf"\b{package}\b", said)
+    return bool(told) or _only_words(call, blank)
 
 
 def _filled(node: ast.stmt) -> set[str]:
@@ -370,16 +462,6 @@ class _Shorten(ast.NodeTransformer):
         # ours, theirs = (f(lib) for lib in (mini, torch)) has one value a name: all or nothing
         return node if isinstance(node.targets[0], ast.Tuple) else self.generic_visit(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        # its own names are not those of the page, even if they are called the same
-        own = {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
-        named = (part for part in ast.walk(node) if isinstance(part, ast.Name))
-        own |= {name.id for name in named if isinstance(name.ctx, ast.Store)}
-        outside, self.absent = self.absent, {n: p for n, p in self.absent.items() if n not in own}
-        self.generic_visit(node)
-        self.absent = outside
-        return node
-
     def visit_For(self, node: ast.For) -> ast.For:
         self._shorten(node.iter)
         return self.generic_visit(node)
@@ -396,18 +478,18 @@ class _Shorten(ast.NodeTransformer):
                 self._shorten(argument)
         elif isinstance(many, ast.Dict):  # for name, lib in {"mini": mini, "torch": torch}.items()
             pairs = list(zip(many.keys, many.values, strict=True))
-            kept = [(k, v) for k, v in pairs if not self._drops(v)]
-            if kept and len(kept) < len(pairs):
-                many.keys, many.values = map(list, zip(*kept, strict=True))
+            kept = self._kept(pairs)
+            many.keys, many.values = [key for key, _ in kept], [value for _, value in kept]
         elif isinstance(many, ast.Tuple | ast.List):
-            kept = [element for element in many.elts if not self._drops(element)]
-            if kept and len(kept) < len(many.elts):
-                many.elts = kept
+            many.elts = [element for (element,) in self._kept([(e,) for e in many.elts])]
 
-    def _drops(self, element: ast.expr) -> bool:
-        missing = self._names_absent(element)
-        self.dropped = missing or self.dropped
-        return bool(missing)
+    def _kept(self, rows: list[tuple]) -> list[tuple]:
+        """Those whose last part can be had, or all if none can."""
+        missing = [self._names_absent(row[-1]) for row in rows]
+        if all(missing):
+            return rows
+        self.dropped = next(filter(None, missing), self.dropped)
+        return [row for row, package in zip(rows, missing, strict=True) if not package]
 
     def _names_absent(self, element: ast.expr) -> str:
         value = element.value if isinstance(element, ast.Starred) else element

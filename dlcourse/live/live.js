@@ -201,7 +201,7 @@ function set(box) {
   cell.bar = element("div", { className: "live-bar" });
   const input = code.closest(".cell_input");
   input.append(cell.bar);
-  if (kind === "live-none") return absent(cell, needs);
+  if (kind === "live-none") return absent(cell, needs, has("tag_half"));
   cell.part = kind === "live-part";
   cell.original = [...code.childNodes].map((node) => node.cloneNode(true));
   cell.stored = [...box.querySelectorAll(":scope > .cell_output, :scope > details .cell_output")];
@@ -219,14 +219,15 @@ function set(box) {
   edit(cell, cells.length);
 }
 
-function absent(cell, needs) {
-  const said = element("span", {}, `Needs ${needs}, which a browser does not have. `);
+// brief: for a narrow cell, which a second line would make taller than the one beside it.
+function absent(cell, needs, brief) {
+  const said = element("span", {}, `Needs ${needs}${brief ? "" : ", which a browser does not have"}. `);
   const notebook = document.querySelector("a.btn-download-source-button[href$='.ipynb']");
   const colab = document.querySelector(".dropdown-launch-buttons a[href^='https://colab.']");
   const offered = [
     notebook && element("a", { href: notebook.href, download: "", textContent: "Download the notebook" }),
-    notebook && colab && " or ",
-    colab && element("a", { href: colab.href, textContent: "open it in Colab" }),
+    notebook && colab && !brief && " or ",
+    colab && !(brief && notebook) && element("a", { href: colab.href, textContent: "open it in Colab" }),
   ].filter(Boolean);
   if (offered.length) said.append(...offered, ".");
   cell.bar.append(said);
@@ -246,5 +247,6 @@ async function setAll(boxes) {
 
 // A page opened as a file may neither start a worker nor fetch.
 if (window.Worker && window.WebAssembly && location.protocol !== "file:") {
+  await new Promise((shown) => requestAnimationFrame(() => setTimeout(shown))); // the page comes first
   setAll(document.querySelectorAll("div.cell"));
 }
