@@ -1,10 +1,10 @@
-"""Marks that belong to a formula stay on its line, and long names break after a mark."""
+"""Marks stay with their formula, short code whole; long names and messages break well."""
 
 import pytest
 
 pytest.importorskip("sphinx")
 
-from dlcourse.book.keep import BreakLongNames, KeepPunctuation
+from dlcourse.book.keep import BreakLongNames, KeepPunctuation, KeepShortCode, WrapMessages
 
 from docutils import nodes
 from docutils.utils import new_document
@@ -65,3 +65,58 @@ def test_a_long_name_may_break_after_a_mark_and_a_short_one_may_not(name, parts)
     (code,) = document.findall(nodes.literal)
     assert [part.astext() for part in code.findall(nodes.Text)][::2] == parts
     assert [part.astext() for part in code.findall(nodes.raw)] == ["<wbr>"] * (len(parts) - 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "whole"),
+    [
+        ("1 - out * out", ["1 - out * out"]),
+        ("log_softmax(x, dim)", []),
+        ("python -m dlcourse train --rounds 20 --lr=0.1", ["--rounds", "--lr"]),
+        ("a_name_with--dashes_and_no_option", []),
+    ],
+)
+def test_short_code_and_options_are_not_broken(code, whole):
+    document = new_document("page")
+    document += nodes.paragraph("", "", nodes.literal("", code))
+    KeepShortCode(document).run()
+    assert document.astext() == code
+    kept = [n for n in document.findall(nodes.Element) if "dl-keep" in n.get("classes", [])]
+    assert [node.astext() for node in kept] == whole
+
+
+QUOTED = "---\nValueError  Traceback (most recent call last)\nCell In[1], line 1\n----> 1 f(x)\n"
+
+
+def shown(text, *classes):
+    """The blocks of a page with one output: what it says, and whether it is a message."""
+    document = new_document("page")
+    document += nodes.literal_block(text, text, classes=["output", *classes])
+    WrapMessages(document).run()
+    return list(document.children)
+
+
+def test_the_message_of_a_traceback_is_parted_from_what_is_quoted():
+    said = 'torch.cuda.OutOfMemoryError: for a < b\n\n\tin "x"'
+    quoted, message = shown(f"{QUOTED}\n{said}", "traceback")
+    assert quoted.astext() + "\n" == QUOTED
+    assert quoted.rawsource == quoted.astext()
+    assert quoted["classes"] == ["output", "traceback", "quoted"]
+    assert 'class="output traceback message' in message.astext()
+    assert "a &lt; b\n\n\tin &quot;x&quot;\n</pre>" in message.astext()
+
+
+def test_of_two_messages_the_last_is_parted():
+    first = f"{QUOTED}\nKeyError: 1\n\nDuring this, another one occurred:\n\n"
+    quoted, message = shown(f"{first}{QUOTED}\nValueError: 2", "traceback")
+    assert "KeyError: 1" in quoted.astext()
+    assert '<pre><span class="ne">ValueError</span>: 2\n</pre>' in message.astext()
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [(f"{QUOTED}\nValueError: 2", ["stream"]), ("SyntaxError: no", ["traceback"])],
+)
+def test_what_is_no_traceback_or_quotes_nothing_stays_one(text, classes):
+    (block,) = shown(text, *classes)
+    assert block.astext() == text

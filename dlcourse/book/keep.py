@@ -1,4 +1,6 @@
 """Where a line may end: not between a formula and its punctuation; in a long name, after a mark.
+Short code, and an option of a command, stay whole. What a traceback quotes keeps its lines, and its
+message is wrapped.
 
 To a browser a formula is a box, and before and after a box it may begin a new line, even where only
 a colon or a closing bracket follows. So both go into one element that is not broken.
@@ -9,6 +11,7 @@ the name does not copy that.
 """
 
 import re
+from html import escape
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -17,6 +20,11 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 BEFORE = re.compile(r"[(\[“‘]+$")
 AFTER = re.compile(r"^[.,;:!?)\]%’”…]+")
 LONG = re.compile(r"\S{30,}")  # what hardly fits on a phone's line
+SHORT = 16  # letters of code that fit beside a word or two on a phone
+OPTION = re.compile(r"(?<!\S)(--\w[\w-]*)")
+# What Python and its libraries call their errors, after the empty line that ends what is quoted.
+KINDS = "Error|Exception|Exit|Interrupt|Iteration|Warning"
+MESSAGE = re.compile(rf"\n\n(?=((?:\w+\.)*\w+(?:{KINDS}))\b)")
 ENDS = re.compile(r"(?<=\w{3}[/.(=])(?=\w)(?!(?:ipynb|json|md|npz|py)\b)")
 
 
@@ -64,6 +72,70 @@ class BreakLongNames(SphinxPostTransform):
                 code += [nodes.Text(first), *(node for pair in ends for node in pair)]
 
 
+class KeepShortCode(SphinxPostTransform):
+    """Break no short code at its spaces and signs, and no option behind its two dashes."""
+
+    default_priority = 10  # what is broken on purpose is left to BreakLongNames
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for code in list(self.document.findall(nodes.literal)):
+            text = code.astext()
+            if len(text) <= SHORT:
+                code["classes"].append("dl-keep")
+            elif OPTION.search(text) and len(code.children) == 1:
+                parts = enumerate(OPTION.split(text))  # every second one is an option
+                code.children = []
+                code += [
+                    nodes.inline("", part, classes=["dl-keep"]) if n % 2 else nodes.Text(part)
+                    for n, part in parts
+                ]
+
+
+class NameExercises(SphinxPostTransform):
+    """Mark what an exercise is checked by, `page.name`: in its box it fits into one line."""
+
+    default_priority = 9
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        name = re.compile(rf"{self.env.docname.rpartition('/')[2]}\.\w+")
+        for code in self.document.findall(nodes.literal):
+            if name.fullmatch(code.astext()):
+                code["classes"].append("dl-exercise")
+
+
+class WrapMessages(SphinxPostTransform):
+    """Part a traceback in two: code, to be scrolled as code is, and words, to be read whole."""
+
+    default_priority = 9
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for block in list(self.document.findall(nodes.literal_block)):
+            found = list(MESSAGE.finditer(block.astext()))
+            if found and "traceback" in block["classes"]:
+                block.replace_self([*parted(block, found[-1])])
+
+
+def parted(block: nodes.literal_block, message: re.Match) -> tuple[nodes.literal_block, nodes.raw]:
+    """What a traceback quotes, and its message: no code, so that its words are not coloured so."""
+    text, name = message.string, message[1]
+    quoted = block.copy()
+    quoted.rawsource = text[: message.start()]
+    quoted += nodes.Text(quoted.rawsource)
+    quoted["classes"].append("quoted")
+    words = f'<span class="ne">{name}</span>{escape(text[message.end() + len(name) :])}'
+    html = (
+        '<div class="output traceback message highlight-none notranslate"><div class="highlight">'
+        f"<pre>{words}\n</pre></div></div>"
+    )
+    return quoted, nodes.raw("", html, format="html")
+
+
 def setup(app: Sphinx) -> None:
+    app.add_post_transform(KeepShortCode)
+    app.add_post_transform(NameExercises)
+    app.add_post_transform(WrapMessages)
     app.add_post_transform(BreakLongNames)
     app.add_post_transform(KeepPunctuation)

@@ -57,6 +57,7 @@ KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
+IN_CELL = re.compile(r"^Cell In\[(\d+)\]")  # where a part of a traceback lies
 MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|Users|private|opt|usr)/[\w./-]+")
 
 
@@ -151,10 +152,19 @@ def _tidy_data(mime: str, value: object) -> object:
 
 
 def _own_part(traceback: list[str], count: int) -> list[str]:
-    """The part of a traceback that lies in the notebook, without the files of this machine."""
+    """The part of a traceback that lies in the notebook, without the files of this machine.
+
+    Only the cell that runs, which has the largest number, is named by it. Those above it are not:
+    their numbers mean nothing in the normal form, and the stored text holds if cells are added.
+    """
     plain = [ANSI.sub("", part) for part in traceback]
     kept = [part for part in plain if not re.match(r"\s*File ", part)]
-    return [re.sub(r"^Cell In\[\d+\]", f"Cell In[{count}]", part) for part in kept]
+    last = max((int(place[1]) for place in map(IN_CELL.match, kept) if place), default=0)
+
+    def name(place: re.Match) -> str:
+        return f"Cell In[{count}]" if int(place[1]) == last else "Earlier cell"
+
+    return [IN_CELL.sub(name, part) for part in kept]
 
 
 def as_bytes(notebook: dict) -> bytes:
