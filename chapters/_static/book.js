@@ -39,3 +39,9 @@
     requestAnimationFrame(() => setTimeout(next)); // after the first frame
   });
 }
+
+// Whoever is back at the top reads no section; the theme goes on marking the one that was left.
+document.addEventListener("scrollend", () => {
+  if (scrollY > 0) return;
+  for (const mark of document.querySelectorAll(".page-toc .active")) mark.classList.remove("active");
+});
