@@ -179,7 +179,7 @@ def train(
         nesterov=recipe.momentum > 0,
     )
     scheduler = None
-    if recipe.schedule == "one_cycle":  # up in a fifth of the steps, then down to next to nothing
+    if recipe.schedule == "one_cycle":  # up in a fifth of the steps, then down to nearly 0
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             max_lr=recipe.lr,

@@ -64,23 +64,31 @@ def load(data: str) -> dict[str, str]:
 
 
 class Windows:
-    """A loader of `steps` batches: windows of the text drawn at random, and the same one token on.
+    """A loader of `steps` batches: random windows of the text, and the same one token on.
 
-    Inputs and targets are (B, T).  `generator` decides which; `fit` keeps its state in checkpoints.
+    Inputs and targets are (B, T).  `generator` decides which; `fit` keeps its state in
+    checkpoints.
     """
 
     def __init__(
-        self, ids: torch.Tensor, T: int, batch_size: int, steps: int, generator: torch.Generator
+        self,
+        ids: torch.Tensor,
+        T: int,
+        batch_size: int,
+        steps: int,
+        generator: torch.Generator,
     ) -> None:
         _check_length(ids, T)
-        self.ids, self.T, self.B, self.steps, self.generator = ids, T, batch_size, steps, generator
+        self.ids, self.T, self.B = ids, T, batch_size
+        self.steps, self.generator = steps, generator
 
     def __len__(self) -> int:
         return self.steps
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        places = len(self.ids) - self.T
         for _ in range(self.steps):
-            first = torch.randint(len(self.ids) - self.T, (self.B, 1), generator=self.generator)
+            first = torch.randint(places, (self.B, 1), generator=self.generator)
             windows = self.ids[first + torch.arange(self.T + 1)]  # (B, T + 1)
             yield windows[:, :-1], windows[:, 1:]
 
@@ -287,8 +295,9 @@ def generate(
 ) -> list[int]:
     """`count` tokens that go on behind `ids`; `how` goes to `distribution`.
 
-    When the context is full, its first half is forgotten.  `cached` keeps the keys and values of
-    the tokens so far; without it all is computed again for each token, and the text is the same.
+    When the context is full, its first half is forgotten.  `cached` keeps the keys and values
+    of the tokens so far; without it all is computed again for each token, and the text is the
+    same.
     """
     if not ids:
         raise ValueError("there is nothing to go on from: give at least one token")

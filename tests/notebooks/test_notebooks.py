@@ -136,6 +136,30 @@ def test_the_machine_is_kept_out_of_tracebacks(path):
     ]
 
 
+def test_a_traceback_through_other_cells_gives_them_no_number_that_is_not_theirs(path):
+    """Parts of cells 5 and 9 once all bore the number of the cell that failed."""
+    parts = [
+        "Cell In[5], line 3, in g(x)\n----> 3     h(x)",  # a chain begins where it was caught
+        "Cell In[12], line 1\n----> 1 f(0)",
+        "Cell In[9], line 8, in f(x)\n----> 8     return g(x)",
+        "Cell In[12], line 2, in <lambda>()\n----> 2 lambda: 0",
+    ]
+    error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": parts}
+    write(path, code("1"), code("f(0)", [error], 12))
+    heads = [
+        "Earlier cell, line 3, in g(x)",
+        "Cell In[2], line 1",
+        "Earlier cell, line 8, in f(x)",
+        "Cell In[2], line 2, in <lambda>()",
+    ]
+    for cells_before in (1, 3):  # the next time with two more
+        stored = json.loads(path.read_text(encoding="utf-8"))["cells"][-1]
+        write(path, *[code("1")] * cells_before, stored)
+        shown = normalised(path)["cells"][-1]["outputs"][0]["traceback"]
+        named = [head.replace("In[2]", f"In[{cells_before + 1}]") for head in heads]
+        assert [part.split("\n")[0] for part in shown] == named
+
+
 def test_dates_in_figures_are_removed(path):
     svg = "<svg>\n  <dc:date>2026-11-21T01:50:33</dc:date>\n <path/></svg>"
     figure = {"output_type": "display_data", "data": {"image/svg+xml": svg}, "metadata": {}}
