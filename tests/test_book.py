@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from dlcourse.book import address, api, check_site, fonts, records, styles
 from dlcourse.book.check_site import Site
@@ -86,6 +87,18 @@ def test_the_lint_of_prose_sees_prose_and_nothing_else():
     text += "Adjust [it](just.md). Just run."
     found = list(check_site.unwanted_words("page", text))
     assert [line.split(":")[0] for line in found] == ["page, line 1", "page, line 7"]
+
+
+@pytest.mark.parametrize("path", PROSE, ids=names(PROSE))
+def test_no_line_ends_inside_a_number(path):
+    assert list(check_site.split_numbers(path.name, prose_of(path))) == []
+
+
+def test_the_lint_of_numbers_sees_prose_and_nothing_else():
+    text = "Of 60 000 one.\n```python\n10 000\n```\n`20 000`, 30&nbsp;000, 1 in 1989, 0.1 200.\n"
+    text += "```{admonition} Predict\nOf 1 000 000?\n```\nOr 40 000?\n"
+    found = list(check_site.split_numbers("page", text))
+    assert [line.split(":")[0] for line in found] == [f"page, line {n}" for n in (1, 7, 9)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=names(NOTEBOOKS))
@@ -183,6 +196,16 @@ def test_a_page_loads_one_style_sheet_that_has_what_all_pages_use(site):
         assert name in css
     assert ".carousel" not in css or "carousel" in "".join(styles.used_names(site.folder))
     assert len(css) < 250_000
+
+
+def test_the_name_of_an_exercise_is_marked_in_its_box_and_no_other_code(site):
+    for page in site:
+        own = re.compile(rf"{Path(page.name).stem}\.\w+")
+        codes = page.soup.select(".admonition.exercise code")
+        names = [code for code in codes if own.fullmatch(code.text)]
+        assert page.soup.select(".admonition.exercise code.dl-exercise") == names, page.name
+        if page.name.startswith(("chapters/foundations", "chapters/projects")):
+            assert len(names) > 3, page.name
 
 
 def test_every_public_name_of_mini_stands_in_the_reference(site):
@@ -632,11 +655,20 @@ def test_a_docstring_becomes_paragraphs_examples_and_lists():
     assert code.astext() == "y = f(x)"
     assert title.astext() == "Args"
     assert [item.astext() for item in items] == ["x, y: two numbers", "*z"]
+    said, code = api.described("An example.\n\n    class A:\n        x = 1\n\n        y = 2")
+    assert code.astext() == "class A:\n    x = 1\n\n    y = 2"
     said, session = api.described("An example.\n\n>>> f(1)\n2")
     assert session.astext() == ">>> f(1)\n2"
     assert session["language"] == "pycon"
     (said,) = api.described("It is *stressed*; not (B, *) or (*, D), nor *args, **kwargs.")
     assert [type(part).__name__ for part in said] == ["Text", "emphasis", "Text"]
+    (said,) = api.described('Either "mean" or "by hand"; "" is neither.')
+    assert [part.astext() for part in said] == [
+        "Either ",
+        '"mean"',
+        ' or "by hand"; "" is neither.',
+    ]
+    assert [type(part).__name__ for part in said] == ["Text", "literal", "Text"]
 
 
 def test_a_signature_is_read_from_the_source():
@@ -645,6 +677,34 @@ def test_a_signature_is_read_from_the_source():
     assert api.parameters(function, bound=True) == "(a, b: int = 1, *c, d=2, **e) → str"
     function = ast.parse("def f(*, a: int): ...").body[0]
     assert api.parameters(function, bound=False) == "(*, a: int)"
+
+
+def test_a_dataclass_shows_its_fields_and_a_constant_what_it_is():
+    classes = {entry.names[0]: entry for entry in api.written("dlcourse.models")}
+    assert classes["GPTConfig"].arguments.startswith("(vocab_size: int, context: int = 64, ")
+    assert classes["Cost"].arguments == "(parameters: int, multiply_adds: int, kept: int)"
+    found = {entry.names[0]: entry for entry in api.written("dlcourse.training")}
+    assert found["History"].arguments.startswith("(step_loss: list[float] = list(), ")
+    silent = [
+        f"{space}.{entry.names[0]}"
+        for space in ("datasets", "plots", "testing")
+        for entry in api.written(f"dlcourse.{space}")
+        if not entry.doc
+    ]
+    assert silent == []
+
+
+def test_a_class_inside_a_class_is_not_told_again():
+    class Outer:
+        """A class."""
+
+        inner = int
+
+        def method(self):
+            """What it does."""
+
+    entry = api.live(SimpleNamespace(Outer=Outer), ["Outer"])
+    assert [member.names for member in entry.members] == [["method"]]
 
 
 GLOSSARY = """Text.

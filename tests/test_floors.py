@@ -17,7 +17,7 @@ FLOORS = (
     ("mini.ops",),
     ("mini.autograd", "mini.linalg"),
     ("mini.nn",),
-    ("mini.optim", "mini.utils"),
+    ("mini.optim", "mini.utils", "mini.distributions"),
     ("mini",),
 )
 STANDARD = set(sys.stdlib_module_names)

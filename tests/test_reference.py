@@ -7,6 +7,7 @@ from dlcourse.book import derivations, differences
 
 import nbformat
 import pytest
+from pybtex.database import parse_file
 
 # -- differences from torch ------------------------------------------------------------------------
 
@@ -129,3 +130,14 @@ def test_the_page_shows_formula_and_proof(chapter, tmp_path):
     page = derivations.page(derivations.of_notebook(chapter, tmp_path)[:1])
     assert "## [Sums](../foundations/sums.ipynb)" in page
     assert page.index("{eq}`eq-one`") < page.index("a + b") < page.index("assert_matches(1, 1)")
+
+
+ENTRIES = parse_file(str(Path(differences.ROOT, "references.bib")), "bibtex").entries
+
+
+@pytest.mark.parametrize("key", ENTRIES)
+def test_an_entry_of_the_bibliography_says_what_is_found_there(key):
+    entry = ENTRIES[key]
+    assert entry.fields.get("note", "").endswith((".", "?", "!"))
+    assert entry.type != "incollection"  # whose note the style does not print
+    assert "$" not in entry.fields["title"]  # printed as it stands: no formula there

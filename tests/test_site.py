@@ -121,7 +121,7 @@ class Tab:
         self.page.goto(self.server.address + name, wait_until="load")
         if name == "index.html":  # no page of its own, it leads to the first
             self.page.wait_for_url("**/intro.html")
-        self.page.evaluate("window.MathJax?.startup?.promise")  # until all formulas are set
+        self.page.evaluate("window.formulasAreSet")  # until all formulas are set
         return self
 
     def laid_out(self):
@@ -324,6 +324,16 @@ def test_formulas_are_set_in_many_turns_and_those_in_view_first(tab):
     assert len(turns) > 0.9 * there
     assert all(turns[0])
     assert sum(map(any, turns[1:])) < len(turns) / 2
+
+
+def test_the_contents_mark_the_section_being_read_and_none_at_the_top(tab):
+    marked = "document.querySelectorAll('.page-toc a.active')"
+    tab.open("chapters/reference/faq.html")
+    assert tab.page.evaluate(f"{marked}.length") == 0
+    tab.page.keyboard.press("End")
+    tab.page.wait_for_function(f"{marked}.length > 0")
+    tab.page.keyboard.press("Home")
+    tab.page.wait_for_function(f"{marked}.length === 0")
 
 
 LAID_OUT = "box => box.checkVisibility({ contentVisibilityAuto: true })"

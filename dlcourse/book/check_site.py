@@ -245,6 +245,22 @@ def unwanted_words(name: str, text: str) -> Iterator[str]:
             yield f"{name}, line {number}: {match[0]!r} in: {line.strip()}"
 
 
+IN_LINE = re.compile(r"`[^`\n]+`|\$[^$\n]+\$")
+SPLIT_NUMBER = re.compile(r"(?<![\w.,])\d{1,3}(?: \d{3})+(?!\w)")
+
+
+def split_numbers(name: str, text: str) -> Iterator[str]:
+    """Numbers with a blank at which a line may end: 60 000 instead of 60&nbsp;000."""
+    code = ""  # the fence of the block of code that we are in; directives hold prose
+    for number, line in enumerate(text.splitlines(), 1):
+        fence = re.match(r" *(`{3,})(\w*)", line)
+        if fence and (code or fence[2]):
+            code = "" if code == fence[1] else code or fence[1]
+        elif not code:
+            for match in SPLIT_NUMBER.finditer(IN_LINE.sub("", line)):
+                yield f"{name}, line {number}: {match[0]!r} needs &nbsp; in: {line.strip()}"
+
+
 def main(folder: str) -> int:
     site = Site(Path(folder))
     found = [problem for check in CHECKS for problem in check(site)]
