@@ -58,7 +58,7 @@ ROWS = [
     row("softmin", X, 1),
     row("softmin", X, dim=-1),
     row("softmax", X, 1, dtype=None),
-    row("gelu", T((5,), values=(float("inf"), 40.0, -40.0, 0.0, 1e-30), grad=False)),
+    row("gelu", T((4,), values=(40.0, -40.0, 0.0, 1e-30), grad=False)),
 ]
 ERRORS = [
     row("hardtanh", X, 1.0, -1.0),

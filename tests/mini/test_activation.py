@@ -113,6 +113,14 @@ def test_fused_gelu_is_its_formula():
         assert_matches(*seen)
 
 
+def test_gelu_of_infinity_is_its_limit():
+    """In float32 torch returns NaN on processors with AVX-512, in float64 the limit everywhere."""
+    for dtype in ("float32", "float64"):
+        ours = F.gelu(mini.tensor([float("inf")], dtype=getattr(mini, dtype)))
+        theirs = torch.nn.functional.gelu(torch.tensor([float("inf")], dtype=torch.float64))
+        assert ours.item() == theirs.item() == float("inf")
+
+
 def test_erf():
     values = np.concatenate([np.linspace(-7, 7, 4001), [np.inf, -np.inf, np.nan, 1e-30]])
     for dtype, atol in (("float64", 2e-16), ("float32", 4e-7), ("float16", 1e-3)):

@@ -134,7 +134,9 @@ def test_a_convolution_names_the_types_that_do_not_fit(name, bias):
         image = f.zeros(1, 1, 5, 5, dtype=getattr(f, name))
         return f.nn.Conv2d(1, 1, 3, bias=bias)(image)
 
-    same_error(program)
+    # Where the processor reckons with half precision, torch asks for a tensor of oneDNN instead.
+    other = name == "float16" and not bias and torch.ops.mkldnn._is_mkldnn_fp16_supported()
+    same_error(program, same_sentence=not other)
 
 
 def test_an_array_of_objects_is_refused_in_the_same_words():
