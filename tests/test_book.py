@@ -5,6 +5,8 @@ been built already.
 """
 
 import ast
+import base64
+import io
 import json
 import os
 import re
@@ -23,6 +25,7 @@ from dlcourse.book.terms import find_term, glossary_terms
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 PROSE = [
@@ -563,6 +566,42 @@ def test_letters_that_a_phone_would_shrink_too_far_are_marked():
     assert "dl-small" not in drawn(300, 9)  # shown larger than it is drawn
     css = (ROOT / "chapters" / "_static" / "book.css").read_text("utf-8")
     assert re.search(r"svg\.dl-figure \.dl-small \{\s*font-size: var\(--dl-small\)", css)
+
+
+def drawn_image(*colors):
+    """A drawing of one image, each pixel of a row an (R, G, B, A)."""
+    file, row = io.BytesIO(), Image.new("RGBA", (len(colors), 1))
+    for x, color in enumerate(colors):
+        row.putpixel((x, 0), color)
+    row.save(file, "png")
+    link = f"data:image/png;base64,\n{base64.b64encode(file.getvalue()).decode()}"
+    box = 'x="1" y="2" width="3" height="4" transform="matrix(5 0 0 -5 6 7)"'
+    image = f'<image xlink:href="{link}" id="i1" {box} style="image-rendering: pixelated"/>'
+    root = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    return inline_svg(f"{root}{image}</svg>", "a", "Two words")
+
+
+MINI = (0, 0x72, 0xB2)
+
+
+def test_an_image_in_shades_of_one_colour_follows_the_theme():
+    html = drawn_image((*MINI, 255), (*MINI, 3), (9, 9, 9, 0))
+    sheet = BeautifulSoup(html, "html.parser").select_one("rect")
+    assert sheet["fill"] == "var(--dl-mini)"
+    assert sheet["mask"] == "url(#a-shades-1)"
+    assert sheet["transform"] == "matrix(5 0 0 -5 6 7)"
+    mask = BeautifulSoup(html, "html.parser").select_one("mask#a-shades-1")
+    assert mask["style"] == "mask-type:alpha"
+    image = mask.select_one("image")
+    assert "transform" not in image.attrs  # in a mask, that of what is masked holds already
+    for name in ("x", "y", "width", "height"):
+        assert image[name] == sheet[name]
+
+
+@pytest.mark.parametrize("other", [(0, 0x72, 0xB3, 255), (255, 255, 255, 9), (9, 9, 9, 255)])
+def test_an_image_of_more_colours_or_of_others_stays(other):
+    for colors in ([(*MINI, 9), other], [other]):
+        assert "<mask" not in drawn_image(*colors)
 
 
 def test_ids_of_two_figures_do_not_clash():

@@ -3,9 +3,11 @@
 A stored figure is drawn in the fixed colours of ``dlcourse/plots/colors.py`` on white, so that it
 can be read in JupyterLab, on GitHub, anywhere. On the site each of those colours becomes the CSS
 variable of the same name (``#0072b2`` becomes ``var(--dl-mini)``), and so a figure follows a dark
-page. Figures with any other colour keep it.
+page. So does an image in shades of one of them (``plots.shades``). Any other colour stays.
 """
 
+import base64
+import io
 import re
 import runpy
 import xml.etree.ElementTree as ET
@@ -60,6 +62,7 @@ def inline_svg(source: str, prefix: str, alt: str | None = None) -> str:
     _remove(svg, SVG + "metadata")
     _remove_background(svg)
     _rename_ids(svg, prefix)
+    _mask_shades(svg, prefix)
     _compact(svg)
     for node in svg.iter():
         if node.tag == SVG + "style" and node.text:
@@ -143,6 +146,41 @@ def _rename_ids(svg: ET.Element, prefix: str) -> None:
                 node.set(name, " ".join(f"{prefix}-{part}" for part in value.split()))
             elif "url(" in value:
                 node.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", value))
+
+
+def _mask_shades(svg: ET.Element, prefix: str) -> None:
+    """An image of one colour, more and less transparent, becomes a mask over that colour."""
+    masked = 0
+    for parent in list(svg.iter()):
+        for number, image in enumerate(parent):
+            if image.tag != SVG + "image" or not (color := _only_color(image)):
+                continue
+            masked += 1
+            name = f"{prefix}-shades-{masked}"
+            place = {key: image.attrib[key] for key in _PLACE if key in image.attrib}
+            sheet = ET.Element(SVG + "rect", {**place, "fill": color, "mask": f"url(#{name})"})
+            mask = ET.Element(SVG + "mask", {"id": name, "style": "mask-type:alpha"})
+            mask.append(image)
+            for key in ("transform", "clip-path"):  # they hold for what is masked, mask and all
+                image.attrib.pop(key, None)
+            parent[number] = ET.Element(SVG + "g")
+            parent[number].extend([mask, sheet])
+
+
+_PLACE = ("x", "y", "width", "height", "transform", "clip-path")
+
+
+def _only_color(image: ET.Element) -> str | None:
+    """The colour of the palette that all that can be seen of an image has."""
+    from PIL import Image  # only now: few figures hold an image
+
+    head, _, data = (image.get(XLINK + "href") or image.get("href", "")).partition(";base64,")
+    if head != "data:image/png":
+        return None
+    pixels = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA")
+    colors = {color[:3] for _, color in pixels.getcolors(pixels.width * pixels.height) if color[3]}
+    only = "#{:02x}{:02x}{:02x}".format(*colors.pop()) if len(colors) == 1 else None
+    return only if NAMES.get(only) not in (None, "paper") else None
 
 
 def _compact(svg: ET.Element) -> None:
