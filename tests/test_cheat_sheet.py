@@ -45,9 +45,9 @@ def run(node, space):
     """Run one statement in a namespace; what it gives: the value, or what it names."""
     if isinstance(node, ast.Expr):
         return eval(compile(ast.Expression(node.value), "<page>", "eval"), space)
-    before = {name: id(value) for name, value in space.items()}
+    before = dict(space)  # the values, not their ids: what is freed leaves its id to the next
     exec(compile(ast.Module([node], []), "<page>", "exec"), space)
-    return {n: v for n, v in space.items() if before.get(n) != id(v) and n != "__builtins__"}
+    return {n: v for n, v in space.items() if before.get(n, space) is not v and n != "__builtins__"}
 
 
 def check_claim(source, value):
@@ -130,6 +130,12 @@ def synchronise(ours, theirs, drawn):
                 weights = value.state_dict(), theirs[name].state_dict()
                 assert_matches(*weights, rtol=1e-4, atol=1e-5)
             copy_weights(theirs[name], value)
+
+
+def test_a_name_bound_anew_is_seen_where_its_new_value_lies_at_the_old_ones_place():
+    twice = ast.parse("for _ in range(2): a = [1]").body[0]  # the second list replaces the first
+    space = {}
+    assert all("a" in run(twice, space) for _ in range(20))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=[path.stem for path in PAGES])
