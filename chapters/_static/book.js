@@ -40,8 +40,11 @@
   });
 }
 
-// Whoever is back at the top reads no section; the theme goes on marking the one that was left.
-document.addEventListener("scrollend", () => {
-  if (scrollY > 0) return;
-  for (const mark of document.querySelectorAll(".page-toc .active")) mark.classList.remove("active");
+// Whoever is at the top reads no section; the theme goes on marking the one that was left (book.css).
+document.addEventListener("DOMContentLoaded", () => {
+  const contents = document.querySelector(".page-toc");
+  if (!contents) return;
+  const place = () => contents.classList.toggle("at-top", scrollY <= 0);
+  requestAnimationFrame(place);
+  document.addEventListener("scroll", place, { passive: true });
 });
