@@ -47,7 +47,7 @@ def in_words(entries: dict[str, dict]) -> str:
     """What the drawing shows, for who cannot see it."""
     said = [
         f"{name}, {e['what']}: {e['one']['ratio']:g} times torch's time, target {e['target']:g}, "
-        f"most of it {KINDS[most][0]}, {e['where'][most]} %"
+        f"the largest share {KINDS[most][0]}, {e['where'][most]} %"
         for name, e in entries.items()
         for most in [max(e["where"], key=e["where"].get)]
     ]

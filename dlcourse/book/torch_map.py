@@ -216,7 +216,9 @@ cases
 value, gradient, second
 : The largest error in `float64` of the result, of its gradient and of its second gradient, as a
   part of torch's number, or of 1 if that is smaller. Both round: a few units of $10^{-16}$ are what
-  two right answers differ by.
+  two right answers differ by. Much more says that one of the two rounds something to `float32` on
+  its way (torch in `celu`, `hardsigmoid` and `binary_cross_entropy`) or ends a series early (torch
+  in `polygamma`, and so in the derivatives of `digamma` and `lgamma`).
 
 float32
 : The largest of the three in `float32`, where rounding begins at $10^{-7}$.
@@ -227,9 +229,9 @@ speed
   [Speed](speed.md). Below 1, mini is faster. It is the shortest of several times of each, in turn.
 
 torch's names are written as programs write them: `F` is `torch.nn.functional`, `x` is a tensor, and
-what ends in `_` writes in place. Differences on purpose are marked, and listed on the page
-[Differences from torch](differences.md). This page is written by `make map`, and a test fails when
-a public name is not on it.
+what ends in `_` writes in place. Differences on purpose are listed on the page
+[Differences from torch](differences.md), and marked here where they stand in the function itself.
+This page is written by `make map`, and a test fails when a public name is not on it.
 """
 # Where the families of a namespace are: each is a module.
 FAMILIES = {
