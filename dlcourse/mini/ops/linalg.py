@@ -119,7 +119,8 @@ def matmul(input, other):
         return MatMul.apply(input, other.unsqueeze(-1)).squeeze(-1)
     if a.ndim == 1:
         return MatMul.apply(input.unsqueeze(0), other).squeeze(-2)
-    # NB: in torch products of more than two dimensions go through bmm and UnsafeViewBackward0.
+    # NB: in torch products of more than two dimensions go through bmm or mm and
+    # UnsafeViewBackward0.
     if b.ndim == 2 and a.ndim > 2:  # one large product instead of many small ones
         rows = input.reshape(math.prod(a.shape[:-1]), a.shape[-1])
         return MatMul.apply(rows, other).reshape(*a.shape[:-1], b.shape[-1])

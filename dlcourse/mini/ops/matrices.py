@@ -108,7 +108,6 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
 
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     """Matrices in the new dims dim1 and dim2 with the last dimension as their diagonal."""
-    # NB: in torch it is a write to a view of zeros, CopySlices.
     shape = input._data.shape
     dim1, dim2 = wrap_dim(dim1, len(shape) + 1), wrap_dim(dim2, len(shape) + 1)
     if dim1 == dim2:
@@ -127,7 +126,7 @@ def diag(input, diagonal=0):
         return diag_embed(input, diagonal)
     if input._data.ndim != 2:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input._data.ndim}D")
-    # NB: in torch the copy is a node of its own, DiagonalCopyBackward0.
+    # NB: in torch the copy is a node of its own, DiagonalBackward0_copy.
     return Diagonal.apply(input, diagonal, 0, 1).clone()
 
 
