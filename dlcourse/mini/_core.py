@@ -330,6 +330,7 @@ class Function:
     _takes_views = False  # the output may be a view of the first argument that can be replayed
     _makes_new = False  # the outputs are new tensors: never an argument, never a view
     _of_arrays = False  # backward is arithmetic alone: right for arrays as it is for Tensors
+    _asks_for = None  # given needs_input_grad: which of the saved tensors backward will ask for
     _children = _slots = ()  # for each argument: node or leaf, or None; which of its outputs
     _metas = ()  # shape and type of each output: what the gradients have to fit
     setup_context = None
@@ -470,8 +471,13 @@ class Function:
     def _note_versions(self):
         """Note how often the memory of each saved tensor was written to.
 
-        Of an output its parts are kept, for node, output, node would be a cycle.
+        What backward will not ask for is not kept.  Of an output its parts are kept, for node,
+        output, node would be a cycle.
         """
+        needed = self.needs_input_grad if self._asks_for else ()
+        if False in needed:
+            asked = self._asks_for(*needed)
+            self._saved = tuple([t if a else None for t, a in zip(self._saved, asked)])  # noqa: B905
         versions = []
         for i, tensor in enumerate(self._saved):
             if tensor is None:
@@ -596,6 +602,9 @@ class Function:
         """A ctx whose saved tensors are arrays; None if one is not of the type of the gradient."""
         dtype, arrays = grads[0].dtype, []
         for tensor in self.saved_tensors:
+            if tensor is None:
+                arrays.append(None)
+                continue
             if tensor._data.dtype is not dtype:
                 return None
             arrays.append(tensor._data[()])  # NumPy is quicker with a scalar than with a 0-d array

@@ -195,6 +195,46 @@ def what_needs_no_saved_value_may_change(f):
     return a.grad
 
 
+def what_stands_beside_a_constant_may_change(f):
+    """Of a product backward asks for the constant alone; so it is for quotients and mixtures."""
+    a, fixed = leaf(f, [1.0, 2.0], [3.0, 4.0]), f.tensor([[2.0, 0.5], [1.5, 3.0]]).double()
+    grads = []
+    for use in (
+        lambda x: x * 2, lambda x: 0.5 * x, lambda x: x / fixed, lambda x: x % 2,
+        lambda x: x @ fixed, lambda x: fixed @ x, lambda x: x @ fixed[0],
+        lambda x: x[0] @ fixed[0],
+        lambda x: f.lerp(x, fixed, 0.3), lambda x: f.lerp(fixed, x, fixed), lambda x: f.fmod(x, 2),
+        lambda x: f.addcmul(fixed, x, fixed), lambda x: f.addcdiv(fixed, x, fixed),
+        lambda x: f.addmm(fixed, x, fixed), lambda x: f.einsum("ij,kj->ik", x, fixed),
+    ):  # fmt: skip
+        b = a + 1
+        c = use(b)
+        b.mul_(10)
+        grads.append(f.autograd.grad(c.sum(), a)[0])
+    return grads
+
+
+def a_weight_changed_before_backward_of_a_first_layer(f):
+    w, b, x = leaf(f, [1.0, 2.0], [3.0, 4.0]), leaf(f, 1.0, 1.0), f.tensor([[2.0, 0.5]]).double()
+    loss = f.nn.functional.linear(x, w, b).sum() + (x @ w).sum() + (w @ x[0]).sum()
+    with f.no_grad():
+        w.mul_(2)
+    loss.backward()
+    return w.grad, b.grad
+
+
+def states_in_one_tensor(f):
+    """Each is computed from the one before, in the same memory."""
+    drive, states = leaf(f, 1.0, 2.0, 3.0, 4.0), f.zeros(4).double()
+    for t in range(4):
+        states[t] = drive[t] if t == 0 else 0.9 * states[t - 1] + drive[t] / 2
+    boxes = drive.view(2, 2).clone()
+    boxes[..., :1] = boxes[..., :1] * 2 - 0.5
+    boxes[..., 1:] = (boxes[..., 1:] * 2) ** 2 * f.tensor([1.5])
+    (states.pow(2).sum() + boxes.sum()).backward()
+    return states, boxes, drive.grad
+
+
 def saved_in_no_grad_does_not_matter(f):
     a = leaf(f, 1.0, 2.0)
     b = a * 2
@@ -240,6 +280,8 @@ PROGRAMS = [
     on_the_base_of_a_view, on_one_of_two_views, views_that_gradients_come_to_later, set_items,
     set_items_by_indices, set_items_of_plain_data, fills, copies, operators, unary_in_place,
     a_leaf_inside_no_grad, a_detached_leaf, versions, what_needs_no_saved_value_may_change,
+    what_stands_beside_a_constant_may_change, a_weight_changed_before_backward_of_a_first_layer,
+    states_in_one_tensor,
     saved_in_no_grad_does_not_matter, requires_grad_in_place, detached_in_place,
     second_derivative_through_a_write, hooks_keep_to_the_value_they_were_given_for,
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from dlcourse.mini.ops.operation import (
     operands,
     result_dtype,
 )
-from dlcourse.mini.ops.pointwise import divisible, pow
+from dlcourse.mini.ops.pointwise import Remainder, divisible, pow
 from dlcourse.mini.ops.special import Xlogy
 
 import numpy as np
@@ -67,6 +67,8 @@ class Hypot(Op):
 
 class Fmod(Op):
     """What is left of x / y rounded towards 0; it has the sign of x.  `overload` is torch's."""
+
+    _asks_for = staticmethod(Remainder._asks_for)
 
     @staticmethod
     def forward(ctx, x, y, overload):
@@ -154,6 +156,10 @@ class Lerp(Op):
     """start + weight * (end - start).  `overload` is torch's: 0 for a number as the weight."""
 
     @staticmethod
+    def _asks_for(needs_start, needs_end, needs_weight, _):
+        return needs_weight, needs_weight, needs_start or needs_end
+
+    @staticmethod
     def forward(ctx, start, end, weight, overload):
         ctx.save_for_backward(start, end, weight)
         ctx.overload = overload
@@ -183,6 +189,10 @@ class Addcmul(Op):
     """x + value * y * z."""
 
     @staticmethod
+    def _asks_for(needs_x, needs_y, needs_z, _):
+        return needs_z, needs_y
+
+    @staticmethod
     def forward(ctx, x, y, z, value):
         ctx.save_for_backward(y, z)
         ctx.value = value
@@ -201,6 +211,10 @@ class Addcmul(Op):
 
 class Addcdiv(Op):
     """x + value * y / z."""
+
+    @staticmethod
+    def _asks_for(needs_x, needs_y, needs_z, _):
+        return needs_z, True
 
     @staticmethod
     def forward(ctx, x, y, z, value):

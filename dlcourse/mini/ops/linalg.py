@@ -3,7 +3,13 @@
 import math
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini.ops.operation import NotAnOperand, Op, check_broadcast, check_kernel
+from dlcourse.mini.ops.operation import (
+    NotAnOperand,
+    Op,
+    check_broadcast,
+    check_kernel,
+    each_for_the_other,
+)
 from dlcourse.mini.ops.shape import expand
 
 import numpy as np
@@ -15,6 +21,8 @@ class MatMul(Op):
     dL/dx = dL/dy @ w^T and dL/dw = x^T @ dL/dy.
     """
 
+    _asks_for = staticmethod(each_for_the_other)
+
     def name(self):
         return "MmBackward0" if self.flat else "BmmBackward0"
 
@@ -22,25 +30,33 @@ class MatMul(Op):
     def forward(ctx, x, w):
         ctx.save_for_backward(x, w)
         ctx.flat = x._data.ndim == w._data.ndim == 2
+        ctx.by_columns = in_columns(w)
         return Tensor(x._data @ w._data)
 
     @staticmethod
     def backward(ctx, grad_output):
         x, w = ctx.saved_tensors
         needs_x, needs_w = ctx.needs_input_grad
-        return _mm_backward(grad_output, x, w, needs_x, needs_w)
+        return _mm_backward(grad_output, x, w, needs_x, needs_w, ctx.by_columns)
 
 
-def _mm_backward(grad, x, w, needs_x, needs_w):
-    """dL/dx and dL/dw of y = x @ w; the latter in the memory order of w (often a transpose)."""
+def in_columns(w):
+    """Whether a matrix lies in memory column by column, as the transpose of a weight does."""
+    return w._data.ndim == 2 and w._data.flags.f_contiguous
+
+
+def _mm_backward(grad, x, w, needs_x, needs_w, by_columns):
+    """dL/dx and dL/dw of y = x @ w; the latter in the memory order of w."""
     grad_x = grad @ w.mT if needs_x else None
-    if needs_w and w._data.ndim == 2 and w._data.flags.f_contiguous:
+    if needs_w and by_columns:
         return grad_x, (grad.mT @ x).mT
     return grad_x, x.mT @ grad if needs_w else None
 
 
 class Mv(Op):
     """Matrix (n, k) times vector (k,)."""
+
+    _asks_for = staticmethod(each_for_the_other)
 
     @staticmethod
     def forward(ctx, x, v):
@@ -50,11 +66,15 @@ class Mv(Op):
     @staticmethod
     def backward(ctx, grad_output):
         x, v = ctx.saved_tensors
-        return grad_output.unsqueeze(-1) * v, x.mT @ grad_output
+        needs_x, needs_v = ctx.needs_input_grad
+        grad_x = grad_output.unsqueeze(-1) * v if needs_x else None
+        return grad_x, x.mT @ grad_output if needs_v else None
 
 
 class Dot(Op):
     """The inner product of two vectors."""
+
+    _asks_for = staticmethod(each_for_the_other)
 
     @staticmethod
     def forward(ctx, x, y):
@@ -64,15 +84,21 @@ class Dot(Op):
     @staticmethod
     def backward(ctx, grad_output):
         x, y = ctx.saved_tensors
-        return grad_output * y, grad_output * x
+        needs_x, needs_y = ctx.needs_input_grad
+        return grad_output * y if needs_x else None, grad_output * x if needs_y else None
 
 
 class Addmm(Op):
     """bias + x @ w: a linear layer as one node, as in torch."""
 
     @staticmethod
+    def _asks_for(needs_bias, needs_x, needs_w):
+        return needs_w, needs_x
+
+    @staticmethod
     def forward(ctx, bias, x, w):
         ctx.save_for_backward(x, w)
+        ctx.by_columns = in_columns(w)
         out = x._data @ w._data
         out += bias._data
         return Tensor(out)
@@ -81,7 +107,7 @@ class Addmm(Op):
     def backward(ctx, grad_output):
         x, w = ctx.saved_tensors
         _, needs_x, needs_w = ctx.needs_input_grad
-        return grad_output, *_mm_backward(grad_output, x, w, needs_x, needs_w)
+        return grad_output, *_mm_backward(grad_output, x, w, needs_x, needs_w, ctx.by_columns)
 
 
 # -- the functions that users call -----------------------------------------------------------------

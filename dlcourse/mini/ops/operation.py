@@ -118,6 +118,11 @@ def float_array(x):
     return x._data if x._data.dtype.kind == "f" else x._data.astype(get_default_dtype().numpy)
 
 
+def each_for_the_other(needs_x, needs_y):
+    """`_asks_for` of a product: a factor is asked for where the other's gradient is wanted."""
+    return needs_y, needs_x
+
+
 class OfTwo(Op):
     """`compute` of two arrays; both tensors are kept for backward."""
 

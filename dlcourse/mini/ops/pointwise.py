@@ -11,6 +11,7 @@ from dlcourse.mini.ops.operation import (
     arrays,
     as_tensor_operand,
     check_kernel,
+    each_for_the_other,
     float_array,
     masked,
     operands,
@@ -421,6 +422,10 @@ class Clone(Op):
 # Their backward is + - * / alone, and so right for arrays as it is for Tensors.
 for op in (Add, Sub, Neg, Mul, Div, Reciprocal, Exp, Log, Sqrt, Tanh, Sigmoid):
     op._of_arrays = True
+# What stands beside a constant alone may change: only the constant is asked for.
+Mul._asks_for = staticmethod(each_for_the_other)
+Div._asks_for = staticmethod(lambda needs_x, needs_y: (needs_y, True))
+Remainder._asks_for = staticmethod(lambda needs_x, needs_y, _: (needs_y, needs_y))
 
 
 # -- the functions that users call -----------------------------------------------------------------
