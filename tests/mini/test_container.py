@@ -145,9 +145,28 @@ def assigned(f):
     return m.weight, m.bias.requires_grad, m.running_mean, type(m.weight).__name__
 
 
+def a_module_that_passes_questions_on(f):
+    class Wrapped(f.nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def __getattr__(self, name):
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(super().__getattr__("inner"), name)
+
+    m = Wrapped(f.nn.Linear(2, 3))
+    with pytest.raises(AttributeError) as said:
+        getattr(m, "depth")  # noqa: B009
+    twin, own = copy.deepcopy(m), (m.out_features, m.weight is m.inner.weight, list(m.state_dict()))
+    return *own, str(said.value), twin.in_features
+
+
 PROGRAMS = [
     sequential, module_list, module_dict, parameter_list, parameter_dict, registers,
-    forward_hooks, hooks_of_what_fails, state_hooks, assigned,
+    forward_hooks, hooks_of_what_fails, state_hooks, assigned, a_module_that_passes_questions_on,
 ]  # fmt: skip
 
 
@@ -169,6 +188,9 @@ def test_program(program):
         lambda f: f.nn.Linear(1, 1).get_parameter("bias2"),
         lambda f: f.nn.Linear(1, 1).get_parameter("in_features"),
         lambda f: f.nn.Linear(1, 1).get_buffer("weight"),
+        lambda f: f.nn.Linear(1, 1).register_buffer("weight", f.ones(1)),
+        lambda f: f.nn.BatchNorm1d(1).register_parameter("running_mean", None),
+        lambda f: f.nn.BatchNorm1d(1).add_module("bias", f.nn.ReLU()),
         lambda f: f.nn.Sequential().set_submodule("", f.nn.ReLU()),
         lambda f: f.nn.Sequential().set_submodule("a", f.nn.ReLU(), strict=True),
     ],

@@ -105,6 +105,13 @@ class Module(Hooked):
             )
         return object.__setattr__(self, name, value)
 
+    def __getattr__(self, name):
+        """For a subclass that has its own, and asks here for what is registered."""
+        if name in vars(self).get("_kinds", ()):
+            return vars(self)[name]
+        message = f"'{type(self).__name__}' object has no attribute '{name}'"
+        raise AttributeError(message, name=name, obj=self)
+
     def __delattr__(self, name):
         object.__delattr__(self, name)
         self._kinds.pop(name, None)
@@ -119,7 +126,7 @@ class Module(Hooked):
             raise KeyError(f'{what} name can\'t contain "."')
         if name == "":
             raise KeyError(f'{what} name can\'t be empty string ""')
-        if hasattr(self, name) and name not in self._kinds:
+        if hasattr(self, name) and self._kinds.get(name) != what:
             raise KeyError(f"attribute '{name}' already exists")
         if value is not None and not isinstance(value, type_):
             if type_ is Module:
