@@ -87,10 +87,6 @@ def nll_loss(
 def _check_nll(input, target, weight):
     if input.ndim == 0:
         raise ValueError(f"Expected 1 or more dimensions (got {input.ndim})")
-    if target.dtype.name not in ("int64", "uint8"):
-        raise RuntimeError(
-            f"expected target dtype to be Long or Byte, but got {target.dtype.scalar_type}"
-        )
     if input.ndim <= 2 and target.ndim > 1:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     batch = input.shape[: max(0, min(input.ndim - 1, 1))]
@@ -102,6 +98,10 @@ def _check_nll(input, target, weight):
     if target.shape != batch + input.shape[2:]:
         raise RuntimeError(
             f"Expected target size {list(batch + input.shape[2:])}, got {list(target.shape)}"
+        )
+    if target.dtype.name not in ("int64", "uint8"):
+        raise RuntimeError(
+            f"expected target dtype to be Long or Byte, but got {target.dtype.scalar_type}"
         )
     check_kernel(f"nll_loss{'2d_forward' * (input.ndim > 2)}_out_frame", input._data.dtype)
     if weight is not None and weight.dtype is not input.dtype:
