@@ -40,7 +40,7 @@ def sliding_window(image, kernel, output, *, name, label, stride=1, padding=0, s
     ]
     cells += [_cell(p, right + q, f"{output[p, q]:g}") for p, q in places]
     taps = "".join(
-        f'<text x="{CELL * j + CELL - 3:g}" y="{CELL * i + CELL - 4:g}" text-anchor="end" '
+        f'<text x="{CELL * j + CELL - 6:g}" y="{CELL * i + CELL - 4:g}" text-anchor="end" '
         f'style="font-size:10px;fill:{COLORS["torch"]}">{kernel[i, j]:g}</text>'
         for i in range(k)
         for j in range(k)
