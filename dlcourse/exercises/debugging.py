@@ -241,7 +241,7 @@ def check_train_epoch(train_epoch):
         raise Hint("That is the sum of the batches' losses. Divide by the number of examples.")
     expect_close(got, (2 * 2.5 + 2.25) / 3, "the mean loss")
     expect(isinstance(got, float), "The mean loss is right, but a tensor: a float is wanted.")
-    losses, alive = [], []
+    graphs, alive = [], []
 
     def loss_fn(guess, y):
         expect(
@@ -249,9 +249,9 @@ def check_train_epoch(train_epoch):
             "The loss gets the targets first. For this one it makes no difference, for "
             "cross-entropy it does: `loss_fn(model(x), y)`.",
         )
-        alive.append(sum(loss() is not None for loss in losses))
+        alive.append(sum(graph() is not None for graph in graphs))
         loss = mini.nn.functional.mse_loss(guess, y)
-        losses.append(weakref.ref(loss))
+        graphs.append(weakref.ref(loss.grad_fn))  # a graph is made of these, not of tensors
         return loss
 
     train_epoch(model, optimizer, loss_fn, [(x[:1], x[:1])] * 8)
