@@ -19,13 +19,14 @@ from types import SimpleNamespace
 from dlcourse.book import address, api, check_site, fonts, records, styles
 from dlcourse.book.check_site import Site
 from dlcourse.book.figures import COLORS, follow_theme, inline_svg, inline_svgs_of_html
-from dlcourse.book.site import engines
+from dlcourse.book.site import AsInDictionaries, engines
 from dlcourse.book.terms import find_term, glossary_terms
 
 import pytest
 import yaml
 from bs4 import BeautifulSoup
 from PIL import Image
+from pybtex.database import Person, parse_file
 
 ROOT = Path(__file__).parent.parent
 PROSE = [
@@ -226,6 +227,23 @@ def test_every_public_name_of_mini_stands_in_the_reference(site):
     assert len(own) > 700
     assert {name for name in own if f"dlcourse.{name}" not in listed} == set()
     assert {"dlcourse.training.fit", "dlcourse.plots.curves", "dlcourse.models.GPT"} <= listed
+
+
+def test_works_stand_in_the_order_of_their_authors(site):
+    def words(text):
+        return "".join(re.findall(r"\w", text)).lower()
+
+    page = site.pages[site.folder / "chapters" / "reference" / "bibliography.html"]
+    shown = [words(work.text) for work in page.article.select(".citation")]
+    works = parse_file(str(ROOT / "references.bib"), "bibtex").entries.values()
+    for text, work in zip(shown, sorted(works, key=AsInDictionaries().sorting_key), strict=True):
+        assert words(work.fields["note"]) in text
+
+
+def test_an_accent_does_not_move_a_name_to_the_end():
+    people = [Person(name) for name in ("Zhang, Biao", "Álvarez, Ana", "Mutz, Al", "Müller, Bo")]
+    people.sort(key=AsInDictionaries().person_key)
+    assert [person.last_names[0] for person in people] == ["Álvarez", "Müller", "Mutz", "Zhang"]
 
 
 def test_figures_follow_the_theme(site):
