@@ -719,6 +719,8 @@ def test_a_docstring_becomes_paragraphs_examples_and_lists():
     assert session["language"] == "pycon"
     (said,) = api.described("It is *stressed*; not (B, *) or (*, D), nor *args, **kwargs.")
     assert [type(part).__name__ for part in said] == ["Text", "emphasis", "Text"]
+    (said,) = api.described("Of H' x W' windows, layers' and the layer's; h' = 'x'.")
+    assert said.astext() == "Of H′ x W′ windows, layers' and the layer's; h′ = 'x'."
     (said,) = api.described('Either "mean" or "by hand"; "" is neither.')
     assert [part.astext() for part in said] == [
         "Either ",

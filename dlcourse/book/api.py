@@ -35,6 +35,7 @@ from sphinx.util.docutils import SphinxDirective
 ROOT = Path(__file__).parents[2]
 CODE = r"`[^`]+`|\"[^\"\s]+\""
 INLINE = re.compile(rf"({CODE}|\*\*(?=\S)[^*]+(?<=\S)\*\*|(?<![\w*])\*\w+\*(?![\w*]))")
+PRIME = re.compile(r"(?<![\w'])(\w)'(?!\w)")
 # A block such as "Args:", its lines indented.
 FIELDS = re.compile(r"(Args|Returns|Raises|Yields|Attributes):[ ]*\n((?:[ ]+.*\n?)+)")
 # Modules whose name, mostly torch's, is no heading.
@@ -364,7 +365,10 @@ def listed(text: str) -> nodes.bullet_list:
 
 
 def inline(text: str) -> Iterator[nodes.Node]:
-    """Text in which `names` and "strings" are code, **words** strong and a *word* is stressed."""
+    """Text in which `names` and "strings" are code, **words** strong and a *word* is stressed.
+
+    The prime of a letter, as in H' x W', stays one, and is no closing quote.
+    """
     for piece in INLINE.split(text):
         if re.fullmatch(CODE, piece):
             yield nodes.literal("", piece.strip("`"))
@@ -373,7 +377,7 @@ def inline(text: str) -> Iterator[nodes.Node]:
         elif INLINE.fullmatch(piece):
             yield nodes.emphasis("", piece[1:-1])
         elif piece:
-            yield nodes.Text(piece)
+            yield nodes.Text(PRIME.sub("\\1\N{PRIME}", piece))
 
 
 def setup(app: Sphinx) -> None:
