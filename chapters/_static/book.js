@@ -42,7 +42,7 @@
 
 // Whoever is at the top reads no section; the theme goes on marking the one that was left (book.css).
 document.addEventListener("DOMContentLoaded", () => {
-  const contents = document.querySelector(".page-toc");
+  const contents = document.querySelector("nav.page-toc");
   if (!contents) return;
   const place = () => contents.classList.toggle("at-top", scrollY <= 0);
   requestAnimationFrame(place);
