@@ -4,7 +4,13 @@ import pytest
 
 pytest.importorskip("sphinx")
 
-from dlcourse.book.keep import BreakLongNames, KeepPunctuation, KeepShortCode, WrapMessages
+from dlcourse.book.keep import (
+    BreakLongNames,
+    KeepPunctuation,
+    KeepShortCode,
+    KeepUnits,
+    WrapMessages,
+)
 
 from docutils import nodes
 from docutils.utils import new_document
@@ -83,6 +89,27 @@ def test_short_code_and_options_are_not_broken(code, whole):
     assert document.astext() == code
     kept = [n for n in document.findall(nodes.Element) if "dl-keep" in n.get("classes", [])]
     assert [node.astext() for node in kept] == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("by 47 % a layer", "by 47_% a layer"),
+        ("of 3.5 MB in 20 s, or 7 ms", "of 3.5_MB in 20_s, or 7_ms"),
+        (" % of all", "_% of all"),  # after a formula
+        ("in 3 steps of 2 sMB", "in 3 steps of 2 sMB"),
+        ("a % b", "a % b"),
+    ],
+)
+def test_a_number_and_its_unit_stay_in_a_line(text, wanted):
+    document = new_document("page")
+    document += nodes.paragraph("", "", nodes.Text(text), nodes.literal("", "7 % 3"))
+    document += nodes.literal_block("7 % 3", "7 % 3")
+    KeepUnits(document).run()
+    shown = [
+        part.astext().replace("\N{NO-BREAK SPACE}", "_") for part in document.findall(nodes.Text)
+    ]
+    assert shown == [wanted, "7 % 3", "7 % 3"]
 
 
 QUOTED = "---\nValueError  Traceback (most recent call last)\nCell In[1], line 1\n----> 1 f(x)\n"

@@ -1,6 +1,6 @@
 """Where a line may end: not between a formula and its punctuation; in a long name, after a mark.
-Short code, and an option of a command, stay whole. What a traceback quotes keeps its lines, and its
-message is wrapped.
+Short code, an option of a command, and a number with its unit stay whole. What a traceback quotes
+keeps its lines, and its message is wrapped.
 
 To a browser a formula is a box, and before and after a box it may begin a new line, even where only
 a colon or a closing bracket follows. So both go into one element that is not broken.
@@ -22,6 +22,8 @@ AFTER = re.compile(r"^[.,;:!?)\]%’”…]+")
 LONG = re.compile(r"\S{30,}")  # what hardly fits on a phone's line
 SHORT = 16  # letters of code that fit beside a word or two on a phone
 OPTION = re.compile(r"(?<!\S)(--\w[\w-]*)")
+# The space between a number, which may be a formula or a recorded one, and its unit.
+UNIT = re.compile(r"(?:(?<=\d)|^) (?=(?:%|[kMGT]i?B\b|m?s\b))")
 # What Python and its libraries call their errors, after the empty line that ends what is quoted.
 KINDS = "Error|Exception|Exit|Interrupt|Iteration|Warning"
 MESSAGE = re.compile(rf"\n\n(?=((?:\w+\.)*\w+(?:{KINDS}))\b)")
@@ -92,6 +94,20 @@ class KeepShortCode(SphinxPostTransform):
                 ]
 
 
+class KeepUnits(SphinxPostTransform):
+    """Begin no line with the unit of the number that ends the one before."""
+
+    default_priority = 9
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for text in list(self.document.findall(nodes.Text)):
+            if not isinstance(text.parent, (nodes.FixedTextElement, nodes.literal, nodes.math)):
+                kept = UNIT.sub("\N{NO-BREAK SPACE}", text)
+                if kept != text:
+                    text.parent.replace(text, nodes.Text(kept))
+
+
 class NameExercises(SphinxPostTransform):
     """Mark what an exercise is checked by, `page.name`: in its box it fits into one line."""
 
@@ -135,6 +151,7 @@ def parted(block: nodes.literal_block, message: re.Match) -> tuple[nodes.literal
 
 def setup(app: Sphinx) -> None:
     app.add_post_transform(KeepShortCode)
+    app.add_post_transform(KeepUnits)
     app.add_post_transform(NameExercises)
     app.add_post_transform(WrapMessages)
     app.add_post_transform(BreakLongNames)
