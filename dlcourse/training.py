@@ -27,6 +27,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 Metric = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""A loss or a measure: of outputs and targets, its mean over the batch, 0-d."""
 
 
 class CheckpointError(RuntimeError):

@@ -77,7 +77,8 @@ class Api(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         space = self.arguments[0]
-        found = []
+        what = "Class " if space.rpartition(".")[2][0].isupper() else "Module "
+        found = [nodes.paragraph("", "", nodes.Text(what), nodes.literal("", space))]
         for family, entries in self.groups(space):
             shown = [self.shown(space, entry) for entry in entries]
             found += [self.section(space, family, shown)] if "families" in self.options else shown
@@ -92,7 +93,8 @@ class Api(SphinxDirective):
             left_out |= set(public_names(load(word))) if "." in word else {word}
         names = [name for name in public_names(owner) if name not in left_out]
         for family, members in families(owner, names, self.options.get("families")):
-            yield family, [live(owner, same) for same in aliases(owner, members)]
+            entries = [live(owner, same) for same in aliases(owner, members)]
+            yield family, in_order(entries) if hasattr(owner, "__all__") else entries
 
     def section(self, space: str, family: ModuleType | None, shown: list) -> nodes.section:
         """A family under its name, with the first sentences of its docstring."""
@@ -119,6 +121,14 @@ class Api(SphinxDirective):
         self.state.document.note_explicit_target(made)
         self.env.domains["py"].note_object(full, entry.kind, full, location=made)
         return made
+
+
+def in_order(entries: list[Entry]) -> list[Entry]:
+    """Constants, classes, functions: each by name, in capitals or not."""
+    kinds = "class", "function"  # whatever else there is comes before them
+    return sorted(
+        entries, key=lambda e: (*(e.kind == kind for kind in kinds[::-1]), e.names[0].lower())
+    )
 
 
 # ------------------------------------------------------------------------------- what is imported
@@ -248,7 +258,7 @@ def written(space: str) -> list[Entry]:
         if isinstance(node, ast.ImportFrom):
             inside = {name: n for n in parsed(node.module).body for name in names_of(n)}
             found |= {alias.name: inside.get(alias.name) for alias in node.names}
-    return [read(name, found[name]) for name in ast.literal_eval(listed.value)]
+    return in_order([read(name, found[name]) for name in ast.literal_eval(listed.value)])
 
 
 def parsed(module: str) -> ast.Module:

@@ -154,7 +154,7 @@ class Elu(Smooth):
 
 
 class Celu(Elu):
-    # NB: in torch the slope is computed with 1 / alpha rounded to float32, in float64 too.
+    # NB: in torch the slope is computed with alpha rounded to float32, in float64 too.
     pass
 
 

@@ -61,7 +61,8 @@ def checkpoint(
     Source: torch.utils.checkpoint.checkpoint.
     """
     # NB: in torch use_reentrant is True unless given, with a warning, and then what the function
-    # uses gets no gradient unless an argument requires one; here both do what False does there.
+    # uses gets no gradient unless an argument requires one; here True and False both do what
+    # False does there.
     # NB: in torch early_stop lets the repetition end at the last tensor needed; here it always
     # runs to its end, so that it makes no difference.
     if use_reentrant and kwargs:

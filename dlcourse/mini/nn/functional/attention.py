@@ -86,7 +86,7 @@ def _check_attention(query, key, value, attn_mask, dropout_p, is_causal):
             f"{key.shape[-1]}"
         )
     if key.shape[-2] != value.shape[-2]:
-        # NB: in torch a value longer than the key gives numbers without meaning.
+        # NB: in torch a value longer than the key gives, in four dimensions, senseless numbers.
         raise RuntimeError(
             f"key and value must have the same length, but got {key.shape[-2]} and "
             f"{value.shape[-2]}"

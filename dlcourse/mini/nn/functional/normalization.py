@@ -175,7 +175,8 @@ def _normalized(input, shape, function, any_sizes, weight, bias=None):
                 f"{list(tensor.shape)} and normalized_shape = {list(shape)}"
             )
         if tensor is not None and tensor.dtype is not input.dtype:
-            # NB: in torch rms_norm promotes, and layer_norm refuses; in mini both refuse.
+            # NB: in torch rms_norm takes a weight of another type and answers in the input's, and
+            # layer_norm takes float32 weights beside half precision alone; in mini both refuse.
             raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
     if input.shape[-len(shape) :] != shape:
         sizes = ", ".join(map(str, shape))
