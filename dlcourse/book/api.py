@@ -125,10 +125,8 @@ class Api(SphinxDirective):
 
 def in_order(entries: list[Entry]) -> list[Entry]:
     """Constants, classes, functions: each by name, in capitals or not."""
-    kinds = "class", "function"  # whatever else there is comes before them
-    return sorted(
-        entries, key=lambda e: (*(e.kind == kind for kind in kinds[::-1]), e.names[0].lower())
-    )
+    kinds = "data", "class", "function"
+    return sorted(entries, key=lambda entry: (kinds.index(entry.kind), entry.names[0].lower()))
 
 
 # ------------------------------------------------------------------------------- what is imported

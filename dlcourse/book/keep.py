@@ -102,7 +102,7 @@ class KeepUnits(SphinxPostTransform):
 
     def run(self, **kwargs) -> None:
         for text in list(self.document.findall(nodes.Text)):
-            if not isinstance(text.parent, (nodes.FixedTextElement, nodes.literal, nodes.math)):
+            if not isinstance(text.parent, nodes.FixedTextElement | nodes.literal | nodes.math):
                 kept = UNIT.sub("\N{NO-BREAK SPACE}", text)
                 if kept != text:
                     text.parent.replace(text, nodes.Text(kept))
