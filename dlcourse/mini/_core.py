@@ -295,11 +295,17 @@ class Hooks(NamedTuple):
     retained: dict
 
 
-class Arrays(NamedTuple):
+class Arrays:
     """The ctx of a backward that takes arrays: see `Function._of_arrays`."""
 
-    saved_tensors: list
-    needs_input_grad: tuple
+    __slots__ = ("node", "saved_tensors")
+
+    def __init__(self, node, saved_tensors):
+        self.node, self.saved_tensors = node, saved_tensors
+
+    @property
+    def needs_input_grad(self):
+        return self.node.needs_input_grad
 
 
 class Function:
@@ -378,8 +384,8 @@ class Function:
         """Run forward; if gradients are on and a tensor among `args` requires one, record."""
         ctx, mode = cls(), here.mode
         enabled, quiet = mode.enabled, mode.quiet
-        if quiet and not enabled and cls._makes_new and not cls._takes_views:
-            return cls.forward(ctx, *args)  # inside a backward pass: nothing to note or record
+        if not enabled and cls._makes_new and not cls._takes_views:
+            return quietly(cls.forward, ctx, *args)  # nothing to note or record
         children, slots, needed = [], [], False
         for a in args:
             child = nr = None
@@ -387,11 +393,11 @@ class Function:
                 if a._view is not None:  # it asks its base, and may be taken again
                     child = (a.grad_fn or a) if a.requires_grad else None
                 elif a._requires_grad:
-                    child = a if a._grad_fn is None else a._grad_fn
+                    child = a._grad_fn or a
                 nr = a._output_nr
+                needed = needed or child is not None
             children.append(child)
             slots.append(nr)
-            needed = needed or child is not None
         # Tuples, and few: what a deep graph holds the garbage collector walks over.
         ctx._children, ctx._slots = tuple(children), tuple(slots)
         forward = cls._forward if cls.setup_context else cls.forward
@@ -455,10 +461,10 @@ class Function:
     def _record(self, out):
         self._sequence_nr = next(_sequence_nr)
         constants = self._non_differentiable and [id(t) for t in self._non_differentiable]
-        for nr, tensor in enumerate(out if type(out) is tuple else (out,)):
-            array = tensor._data
-            self._metas += ((array.shape, array.dtype),)
-            if array.dtype.kind == "f" and id(tensor) not in constants:
+        outputs = out if type(out) is tuple else (out,)
+        self._metas = tuple([(tensor._data.shape, tensor._data.dtype) for tensor in outputs])
+        for nr, tensor in enumerate(outputs):
+            if tensor._data.dtype.kind == "f" and id(tensor) not in constants:
                 tensor._requires_grad, tensor._grad_fn, tensor._output_nr = True, self, nr
         if constants:
             self._non_differentiable = ()
@@ -600,15 +606,18 @@ class Function:
 
     def _as_arrays(self, grads):
         """A ctx whose saved tensors are arrays; None if one is not of the type of the gradient."""
+        if self._saved == ():
+            return Arrays(self, ())
         dtype, arrays = grads[0].dtype, []
         for tensor in self.saved_tensors:
             if tensor is None:
                 arrays.append(None)
                 continue
-            if tensor._data.dtype is not dtype:
+            array = tensor._data
+            if array.dtype is not dtype:
                 return None
-            arrays.append(tensor._data[()])  # NumPy is quicker with a scalar than with a 0-d array
-        return Arrays(arrays, self.needs_input_grad)
+            arrays.append(array[()])  # NumPy is quicker with a scalar than with a 0-d array
+        return Arrays(self, arrays)
 
     def _fit(self, index, grad):
         """Bring a gradient to its input's shape (undo broadcasting) and dtype: here for all ops."""
@@ -752,18 +761,22 @@ def backward_pass(grads, retain_graph, targets):
             for nr, grad in enumerate(gradients):
                 if grad is not None and (node, nr) in targets:
                     _push(found, node, nr, grad)
-        gradients = node._ready(gradients)
+        if node._hooks is not None or len(gradients) < len(node._metas):
+            gradients = node._ready(gradients)
         if needed is not None and node not in needed:
             continue
         for index, grad in enumerate(node._run(gradients)):
             child, nr = node._children[index], node._slots[index]
             if grad is None or child is None:
                 continue
-            if isinstance(child, Tensor):
-                if targets is None or (child, 0) in targets:
-                    _push(found, child, 0, node._fit(index, grad))
-            elif needed is None or child in needed or (child, nr) in targets:
-                _push(grads, child, nr, node._fit(index, grad))
+            is_leaf = isinstance(child, Tensor)
+            wanted = targets is None or (child, nr) in targets
+            if not wanted and (is_leaf or child not in needed):
+                continue
+            meta = (child._data.shape, child._data.dtype) if is_leaf else child._metas[nr]
+            if (grad.shape, grad.dtype) != meta:
+                grad = node._fit(index, grad)
+            _push(found if is_leaf else grads, child, nr, grad)
         if not retain_graph and node._saved:
             node._saved = None
     return {
