@@ -121,7 +121,7 @@ class Tab:
         self.page.goto(self.server.address + name, wait_until="load")
         if name == "index.html":  # no page of its own, it leads to the first
             self.page.wait_for_url("**/intro.html")
-        self.page.evaluate("window.formulasAreSet")  # until all formulas are set
+        self.page.evaluate("window.allOfThePage?.()")  # until all formulas are set
         return self
 
     def laid_out(self):
@@ -357,6 +357,36 @@ def test_a_phone_lays_out_its_first_screens_and_then_the_rest(chromium, served):
     assert whole.page.locator(end).last.evaluate(LAID_OUT)
     for tab in (first, whole):
         tab.context.close()
+
+
+@pytest.mark.parametrize("scroll", [True, False])
+def test_formulas_far_below_wait_for_the_reader(chromium, served, scroll):
+    tab = Tab(chromium, served, viewport={"width": 390, "height": 844}, is_mobile=True)
+    tab.page.clock.install()
+    tab.page.goto(served.address + AUTOGRAD, wait_until="load")
+    tab.page.clock.run_for(7000)
+    asked = [url for url in tab.asked if "mathjax" in url]
+    assert not asked
+    assert not tab.page.evaluate(ALL_LAID_OUT)
+    if scroll:
+        tab.page.evaluate("scrollTo(0, 1)")
+        tab.page.clock.run_for(100)
+    else:
+        tab.page.clock.run_for(2000)
+    tab.page.clock.resume()
+    tab.page.wait_for_selector("mjx-container", state="attached")
+    tab.laid_out()
+    tab.context.close()
+
+
+def test_a_formula_on_the_first_screen_is_set_at_once(chromium, served):
+    tab = Tab(chromium, served, viewport={"width": 390, "height": 844}, is_mobile=True)
+    tab.page.clock.install()
+    tab.page.goto(served.address + "chapters/foundations/backpropagation.html", wait_until="load")
+    tab.page.clock.run_for(1000)
+    tab.page.clock.resume()
+    tab.page.wait_for_selector("mjx-container", timeout=6000)
+    tab.context.close()
 
 
 def test_a_page_is_whole_without_scripts(chromium, served):

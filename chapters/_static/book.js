@@ -23,23 +23,6 @@
   });
 }
 
-// A phone has laid out what is near its screen, and no more (book.css). The rest follows when that is
-// shown, a few boxes for each frame: then what is searched for, jumped to or printed has its true size.
-{
-  const EACH_FRAME = 8;
-
-  const boxes = ".bd-article section > *, .bd-article div.cell_input > div, .bd-article div.cell_output > *";
-
-  document.addEventListener("DOMContentLoaded", () => {
-    const later = [...document.querySelectorAll(boxes)];
-    const next = () => {
-      later.splice(0, EACH_FRAME).forEach((box) => { box.style.contentVisibility = "visible"; });
-      if (later.length) requestAnimationFrame(next);
-    };
-    requestAnimationFrame(() => setTimeout(next)); // after the first frame
-  });
-}
-
 // Whoever is at the top reads no section; the theme goes on marking the one that was left (book.css).
 document.addEventListener("DOMContentLoaded", () => {
   const contents = document.querySelector("nav.page-toc");

@@ -202,7 +202,7 @@ def defer_scripts(app: Sphinx, page: str, template: str, context: dict, doctree)
         if inside.startswith("DOCUMENTATION_OPTIONS."):
             continue  # told to parts of the theme that are switched off, and before there are any
         if str(script.filename).endswith(app.config.mathjax_path):
-            continue  # formulas.js asks for it when the page has been shown
+            continue  # later.js asks for it when the page has been shown
         how = script.attributes
         if script.filename and not {"async", "type"} & how.keys():
             how = how | {"defer": "defer"}
