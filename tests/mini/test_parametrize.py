@@ -108,7 +108,7 @@ def test_two_parametrizations_in_a_row(lib):
     P = lib.nn.utils.parametrize
     layer = lib.nn.Linear(2, 2)
     P.register_parametrization(layer, "weight", Symmetric.of(lib))
-    P.register_parametrization(layer, "weight", lib.nn.Tanh())
+    assert P.register_parametrization(layer, "weight", lib.nn.Tanh()) is layer
     assert len(layer.parametrizations.weight) == 2
     original = layer.parametrizations.weight.original
     assert lib.equal(layer.weight, Symmetric.of(lib)(original).tanh())
@@ -116,6 +116,71 @@ def test_two_parametrizations_in_a_row(lib):
         layer.weight = lib.ones(2, 2)
     P.remove_parametrizations(layer, "weight", leave_parametrized=False)
     assert lib.equal(layer.weight, original)
+
+
+@ENGINES
+def test_an_optimizer_knows_the_tensor_before_and_after(lib):
+    P, layer = lib.nn.utils.parametrize, lib.nn.Linear(2, 2)
+    weight = layer.weight
+    optimizer = lib.optim.SGD(layer.parameters(), lr=0.1)
+    P.register_parametrization(layer, "weight", Symmetric.of(lib))
+    assert layer.parametrizations.weight.original is weight
+    before = layer.weight.detach().clone()
+    layer(lib.ones(1, 2)).sum().backward()
+    optimizer.step()
+    after = layer.weight.detach().clone()
+    assert not lib.equal(before, after)
+    P.remove_parametrizations(layer, "weight")
+    assert layer.weight is weight
+    assert lib.equal(weight, after)
+
+
+class Changed:
+    """Shape, dtype or kind is not what it was, on the way there or back."""
+
+    @staticmethod
+    def of(lib, there=lambda x: x, back=lambda x: x):
+        class Changed(lib.nn.Module):
+            def forward(self, X):
+                return there(X)
+
+            def right_inverse(self, X):
+                return back(X)
+
+        return Changed()
+
+
+CHANGES = {
+    "flat": {"there": lambda x: x.flatten()},
+    "wide": {"there": lambda x: x.double()},
+    "a list": {"there": lambda x: x.tolist()},
+    "flat back": {"back": lambda x: x.flatten()},
+    "wide back": {"back": lambda x: x.double()},
+    "nothing back": {"back": lambda x: None},
+    "numbers back": {"back": lambda x: [1.0]},
+    "not back": {"back": lambda x: (_ for _ in ()).throw(NotImplementedError)},
+}
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("unsafe", [False, True])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changes_shape_or_type_is_refused_as_in_torch(change, unsafe, others):
+    def outcome(lib):
+        P, layer = lib.nn.utils.parametrize, lib.nn.Linear(2, 3)
+        before = layer.weight.detach().clone()
+        for _ in range(others):
+            P.register_parametrization(layer, "weight", lib.nn.Identity())
+        changed = Changed.of(lib, **CHANGES[change])
+        try:
+            P.register_parametrization(layer, "weight", changed, unsafe=unsafe)
+        except (ValueError, TypeError) as error:
+            assert lib.equal(layer.weight, before) or lib is torch  # nothing is lost
+            return type(error), str(error).replace("mini.", "torch.")
+        weight = layer.weight
+        return str(weight.dtype)[-7:] if hasattr(weight, "dtype") else weight == before.tolist()
+
+    assert outcome(mini) == outcome(torch)
 
 
 @ENGINES

@@ -4,6 +4,8 @@ register_parametrization(layer, "weight", Symmetric()) makes layer.weight the ou
 of what is trained now, layer.parametrizations.weight.original.
 """
 
+from collections.abc import Sequence
+
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._grad_mode import no_grad
 from dlcourse.mini.nn.container import ModuleDict, ModuleList
@@ -21,29 +23,39 @@ class ParametrizationList(ModuleList):
     returns several tensors.
     """
 
-    def __init__(self, modules, original):
+    def __init__(self, modules, original, unsafe=False):
         super().__init__(modules)
+        self.unsafe = unsafe
         new = original
         with no_grad():
             for module in reversed(self):
-                if hasattr(module, "right_inverse"):
-                    new = module.right_inverse(new)
+                new = _undone(module, new)
         self.is_tensor = isinstance(new, Tensor)
-        trained = isinstance(original, Parameter)
-        for name, value in zip(self.names(new), self.parts(new), strict=True):
-            value = value.detach()
-            if trained:
-                self.register_parameter(name, Parameter(value, original.requires_grad))
-            else:
-                self.register_buffer(name, value)
-
-    def names(self, new):
-        """The names of the tensors behind."""
-        return ["original"] if self.is_tensor else [f"original{i}" for i in range(len(new))]
-
-    def parts(self, new):
-        """One tensor or several as a sequence."""
-        return [new] if self.is_tensor else list(new)
+        if not self.is_tensor and not isinstance(new, Sequence):
+            raise ValueError(_NO_TENSORS + f"Got {type(new).__name__}")
+        for i, part in enumerate(() if self.is_tensor else new):
+            if not isinstance(part, Tensor):
+                got = type(part).__name__
+                raise ValueError(_NO_TENSORS + f"Got element {i} of the sequence with type {got}.")
+        if self.is_tensor and new.dtype is not original.dtype:
+            raise ValueError(
+                "When `right_inverse` outputs one tensor, it may not change the dtype.\n"
+                f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {new.dtype}"
+            )
+        parts = [new] if self.is_tensor else list(new)
+        if not unsafe:
+            with no_grad():
+                now = self._computed_from(parts)
+            _check(original, now, "`unsafe` flag", "unparametrized {}", "parametrized {}")
+        if self.is_tensor:  # the same tensor, which an optimizer may know
+            original.data = new.detach().clone()
+            _register(self, "original", original)
+            return
+        for i, part in enumerate(parts):
+            part = part.detach()
+            if isinstance(original, Parameter):
+                part = Parameter(part, original.requires_grad)
+            _register(self, f"original{i}", part)
 
     def originals(self):
         """The tensors behind."""
@@ -61,15 +73,50 @@ class ParametrizationList(ModuleList):
                         f"parametrization {type(module).__name__} does not implement right_inverse."
                     )
                 value = module.right_inverse(value)
-            for original, new in zip(self.originals(), self.parts(value), strict=True):
+            parts = [value] if self.is_tensor else value
+            for original, new in zip(self.originals(), parts, strict=True):
                 original.copy_(new)
 
     def forward(self):
+        return self._computed_from(self.originals())
+
+    def _computed_from(self, originals):
         first, *rest = self
-        value = first(*self.originals())
+        value = first(*originals)
         for module in rest:
             value = module(value)
         return value
+
+
+_NO_TENSORS = "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
+
+
+def _undone(module, value):
+    """What `module` computes `value` from; without a `right_inverse`, the same."""
+    try:
+        return module.right_inverse(value) if hasattr(module, "right_inverse") else value
+    except NotImplementedError:
+        return value
+
+
+def _register(module, name, tensor):
+    if isinstance(tensor, Parameter):
+        module.register_parameter(name, tensor)
+    else:
+        module.register_buffer(name, tensor)
+
+
+def _check(before, now, flag, was, got):
+    """A parametrization returns a tensor of the same shape and dtype."""
+    if not isinstance(now, Tensor):
+        raise ValueError(f"A parametrization must return a tensor. Got {type(now).__name__}.")
+    for what in ("dtype", "shape"):
+        if getattr(now, what) != getattr(before, what):
+            raise ValueError(
+                f"Registering a parametrization may not change the {what} of the tensor, unless "
+                f"{flag} is enabled.\n{was.format(what)}: {getattr(before, what)}\n"
+                f"{got.format(what)}: {getattr(now, what)}"
+            )
 
 
 def _computed(name):
@@ -90,7 +137,10 @@ def register_parametrization(module, tensor_name, parametrization, *, unsafe=Fal
     Its class becomes a subclass of what it was.  `unsafe`: do not check that shape and dtype stay.
     """
     if is_parametrized(module, tensor_name):
+        if not unsafe:
+            _check_another(module, tensor_name, parametrization)
         module.parametrizations[tensor_name].append(parametrization)
+        module.parametrizations[tensor_name].unsafe |= unsafe
         return module
     if tensor_name not in {**module._parameters, **module._buffers}:
         raise ValueError(
@@ -98,15 +148,7 @@ def register_parametrization(module, tensor_name, parametrization, *, unsafe=Fal
             f"with name '{tensor_name}'"
         )
     original = getattr(module, tensor_name)
-    parametrizations = ParametrizationList([parametrization], original)
-    with no_grad():
-        now = parametrizations()
-    if not unsafe and (now.shape != original.shape or now.dtype is not original.dtype):
-        raise ValueError(
-            "Registering a parametrization may not change the shape or the dtype of the tensor, "
-            f"unless `unsafe` flag is enabled.\nunparametrized: {tuple(original.shape)}, "
-            f"{original.dtype}\nparametrized: {tuple(now.shape)}, {now.dtype}"
-        )
+    parametrizations = ParametrizationList([parametrization], original, unsafe)
     delattr(module, tensor_name)
     if not is_parametrized(module):
         kind = type(module)
@@ -115,6 +157,27 @@ def register_parametrization(module, tensor_name, parametrization, *, unsafe=Fal
     module.parametrizations[tensor_name] = parametrizations
     setattr(type(module), tensor_name, _computed(tensor_name))
     return module
+
+
+def _check_another(module, name, parametrization):
+    """What is added to others maps the computed tensor to its like, and back."""
+    with no_grad():
+        before = getattr(module, name)
+        now = parametrization(before)
+        was, got = f"module.{name}.{{}}", f"parametrization(module.{name}).{{}}"
+        _check(before, now, "the `unsafe` flag", was, got)
+        back = _undone(parametrization, now)
+    if not isinstance(back, Tensor):
+        got = type(back).__name__
+        raise ValueError(f"parametrization.right_inverse must return a tensor. Got: {got}")
+    for what in ("dtype", "shape"):
+        if getattr(back, what) != getattr(before, what):
+            raise ValueError(
+                f"The tensor returned by parametrization.right_inverse must have the same {what} "
+                f"as module.{name}, unless the `unsafe` flag is enabled.\n"
+                f"module.{name}.{what}: {getattr(before, what)}\n"
+                f"returned {what}: {getattr(back, what)}"
+            )
 
 
 def is_parametrized(module, tensor_name=None):
@@ -134,14 +197,18 @@ def remove_parametrizations(module, tensor_name, leave_parametrized=True):
             "parametrized in terms of a sequence of tensors."
         )
     original = parametrizations.originals()[0]
-    with no_grad():
-        value = (parametrizations() if leave_parametrized else original).detach()
+    if leave_parametrized:
+        with no_grad():
+            value = parametrizations().detach().clone()
+        if parametrizations.is_tensor:  # the same tensor, which an optimizer may know
+            original.data = value
+        elif isinstance(original, Parameter):
+            original = Parameter(value, original.requires_grad)
+        else:
+            original = value
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]
-    if isinstance(original, Parameter):
-        module.register_parameter(tensor_name, Parameter(value, original.requires_grad))
-    else:
-        module.register_buffer(tensor_name, value)
+    _register(module, tensor_name, original)
     if len(module.parametrizations) == 0:
         del module.parametrizations
         module.__class__ = type(module).__bases__[0]
