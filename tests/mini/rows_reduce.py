@@ -72,7 +72,7 @@ ROWS = [
     *[row("quantile", T((7,)), 0.4, interpolation=i, _node=False)
       for i in ("lower", "higher", "midpoint", "nearest")],
     row("quantile", T((3, 4)), T((2,), values=(0.25, 0.75), grad=False), dim=1, _node=False),
-    row("nanquantile", HOLES, 0.5, dim=1, _node=False),
+    *[row(n, HOLES, 0.3, dim=1, _node=False) for n in ("quantile", "nanquantile")],
     # moments
     *[row(n, X, *a, **o, _forms=FREE, _node=False) for n in ("var_mean", "std_mean")
       for a, o in (*DIMS[:3], ((), {"dim": 2, "correction": 0}))],

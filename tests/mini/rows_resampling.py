@@ -72,6 +72,12 @@ ROWS = [
         if mode != "bicubic" or len(grid) == 4
     ],
     row("grid_sample", T((1, 2, 3, 1)), T((1, 2, 2, 2)), align_corners=False),
+    # mirrored more than once
+    *[
+        row("grid_sample", T((1, 2, 3, 4)), T((1, 5, 4, 2), -7.3, 8.1), mode, "reflection", align)
+        for mode in ("bilinear", "nearest", "bicubic")
+        for align in (False, True)
+    ],
     # nothing dropped, or all
     *[
         row(name, T((2, 3, 4)), p, training)

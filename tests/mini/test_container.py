@@ -25,7 +25,14 @@ def sequential(f):
     seen.append(shown(m))
     del m[1:3]
     m += nn.Sequential(nn.Sigmoid())
-    seen += [shown(m), shown(m + m), shown(m * 2), shown(2 * m), list((m * 2).state_dict())]
+    seen += [
+        shown(m),
+        shown(m + m),
+        shown(m * 1),
+        shown(m * 2),
+        shown(2 * m),
+        list((m * 2).state_dict()),
+    ]
     m *= 2
     seen += [shown(m), m[0] in m, len(m)]
     named = nn.Sequential(OrderedDict(a=nn.Linear(2, 2), b=nn.ReLU()))

@@ -161,3 +161,13 @@ def test_refused_as_in_torch(name):
         with pytest.raises(RuntimeError) as ours:
             ERRORS[name](mini)
         assert str(ours.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize("draw", ["rand", "randn"])
+def test_draws_have_all_the_digits_of_their_type(draw):
+    def program(f):
+        draws = [getattr(f, draw)(200, dtype=dtype).double() for dtype in (f.float32, f.float64)]
+        return [bool((x.float().double() == x).all()) for x in draws]
+
+    agree(program)
+    assert program(mini) == [True, False]
