@@ -389,6 +389,24 @@ def test_a_formula_on_the_first_screen_is_set_at_once(chromium, served):
     tab.context.close()
 
 
+# How many formulas are not set when all in view are; null while there are others in view.
+LEFT = """() => {
+  const left = [...document.querySelectorAll(".math:not(:has(mjx-container))")];
+  const boxes = left.map(formula => formula.getBoundingClientRect());
+  return boxes.some(box => box.top < innerHeight && box.bottom > 0) ? null : left.length;
+}"""
+
+
+def test_formulas_in_view_are_set_first_wherever_the_reader_goes(chromium, served):
+    tab = Tab(chromium, served, viewport={"width": 1280, "height": 800})
+    tab.page.goto(served.address + "chapters/reference/derivations.html", wait_until="load")
+    tab.page.wait_for_selector("mjx-container")
+    for place in (0.9, 0.5):
+        tab.page.evaluate("place => scrollTo(0, place * document.body.scrollHeight)", place)
+        assert tab.page.wait_for_function(LEFT).json_value() > 50
+    tab.context.close()
+
+
 def test_a_page_is_whole_without_scripts(chromium, served):
     tab = Tab(chromium, served, java_script_enabled=False).open()
     assert tab.page.locator(".live-bar").count() == 0

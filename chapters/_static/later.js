@@ -19,36 +19,38 @@
 
   const layOut = (boxes) => {
     boxes.splice(0, AT_ONCE).forEach((box) => { box.style.contentVisibility = "visible"; });
-    if (boxes.length) whenIdle(() => layOut(boxes));
+    if (boxes.length) whenIdle(() => layOut(boxes), { timeout: 100 });
   };
 
   Promise.all([shown, begun]).then(() => layOut([...document.querySelectorAll(BOXES)]));
 
   // MathJax would set all formulas of a page in one go, and the page would not answer meanwhile. It is
   // asked for when the reader begins, or at once where a formula is in view or half a screen away. Then
-  // they are set one by one, with room for the reader's clicks between: those in view, then the others.
+  // they are set one by one, with room for the reader's clicks between, those in view before all others.
   const allFormulas = () => [...document.querySelectorAll(".math")];
 
   // Who asks where a formula stands has the whole page laid out; an observer is told without.
-  const observe = (formulas, margin, tell) => {
-    const observer = new IntersectionObserver((changes) => {
-      tell(changes.filter((change) => change.isIntersecting).map((change) => change.target), observer);
-    }, { rootMargin: margin });
-    formulas.forEach((formula) => observer.observe(formula));
+  const watch = (margin, tell) => {
+    const observer = new IntersectionObserver(tell, { rootMargin: margin });
+    allFormulas().forEach((formula) => observer.observe(formula));
   };
 
-  const inView = (formulas) => new Promise((tell) => {
-    observe(formulas, "0px", (seen, observer) => { observer.disconnect(); tell(seen); });
-  });
-
-  const isNear = () => new Promise((tell) => {
-    observe(allFormulas(), "50% 0px", (near) => { if (near.length) tell(); });
+  const isNear = () => new Promise((fulfil) => {
+    watch("50% 0px", (changes) => { if (changes.some((change) => change.isIntersecting)) fulfil(); });
   });
 
   const pageReady = async () => {
-    const formulas = allFormulas();
-    const seen = new Set(formulas.length ? await inView(formulas) : []);
-    for (const formula of [...seen, ...formulas.filter((other) => !seen.has(other))]) {
+    const waiting = new Set(allFormulas()), inView = new Set();
+    if (waiting.size) await new Promise((reported) => watch("0px", (changes) => {
+      changes.forEach(({ target, isIntersecting }) => {
+        if (isIntersecting && waiting.has(target)) inView.add(target); else inView.delete(target);
+      });
+      reported();
+    }));
+    while (waiting.size) {
+      const [formula] = inView.size ? inView : waiting;
+      waiting.delete(formula);
+      inView.delete(formula);
       await MathJax.typesetPromise([formula]);
       await new Promise((goOn) => setTimeout(goOn));
     }
