@@ -246,7 +246,7 @@ def _phi_by_tanh(array):
 
 
 class Gelu(Op):
-    """x * Phi(x), Phi the normal distribution's function; `ctx.share` is Phi(x)."""
+    """x * Phi(x), Phi the normal distribution's function, which backward computes once more."""
 
     share_of = staticmethod(_phi)
 
@@ -254,10 +254,9 @@ class Gelu(Op):
     def forward(ctx, x):
         ctx.save_for_backward(x)
         array = floats(x, "GeluKernelImpl")
-        ctx.share, out = np.empty_like(array), np.empty_like(array)
-        for part, share, product in pieces(array, ctx.share, out):
-            share[...] = ctx.share_of(part)
-            np.multiply(part, share, out=product)
+        out = np.empty_like(array)
+        for part, product in pieces(array, out):
+            np.multiply(part, ctx.share_of(part), out=product)
         return Tensor(out)
 
     @staticmethod
@@ -266,8 +265,8 @@ class Gelu(Op):
         if here.mode.enabled:  # to be differentiated again
             return grad_output * ctx.slope(x)
         out = np.empty_like(x._data)
-        for part, *args in pieces(out, x._data, ctx.share, grad_output._data):
-            part[...] = ctx.scaled_slope(*args)
+        for part, array, grad in pieces(out, x._data, grad_output._data):
+            part[...] = ctx.scaled_slope(array, ctx.share_of(array), grad)
         return Tensor(out)
 
     @staticmethod
