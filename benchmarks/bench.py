@@ -16,7 +16,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import PRODUCTS, WORKLOADS
 from dlcourse.projects._record import circumstances, write_record
 
 ROOT = Path(__file__).parents[1]
@@ -80,6 +80,10 @@ def compare(name: str, workers: dict, repetitions: int) -> dict:
         entry[words]["ratio"] = round(median["mini"] / median["torch"], 2)
         entry[words]["memory"] = {f: memory[f] and round(memory[f], 1) for f in FRAMEWORKS}
     entry["where"] = workers["one"]["mini"].ask("where")
+    if name in PRODUCTS:
+        times, _ = side_by_side(f"product of {name}", workers["one"], repetitions)
+        ours, theirs = (statistics.median(times[f]) for f in FRAMEWORKS)
+        entry["product"] = {"what": PRODUCTS[name][0], "ratio": round(ours / theirs, 2)}
     entry["reached"] = "yes" if entry["one"]["ratio"] <= entry["target"] else "no"
     return entry
 

@@ -1,8 +1,8 @@
 """One side of a comparison, in a process of its own: `python -m benchmarks.worker mini`.
 
-It answers each line that it reads, in JSON: the name of a workload by the growth of memory in MB
-when that is begun, an empty line by the seconds that one more run of it took, and the word `where`
-by what the time of mini's run goes to.
+It answers each line that it reads, in JSON: the name of a workload, or "product of" and a name, by
+the growth of memory in MB when that is begun, an empty line by the seconds that one more run of it
+took, and the word `where` by what the time of mini's run goes to.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import PRODUCTS, WORKLOADS
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -40,7 +40,8 @@ def peak_growth(work) -> float | None:
 
 def prepare(f, name: str):
     """A workload, ready to be timed; how often in a row it is done; the growth of memory."""
-    _, build, number = WORKLOADS[name]
+    product = name.startswith("product of ")
+    _, build, number = PRODUCTS[name.split()[-1]] if product else WORKLOADS[name]
     build(f)()  # libraries load their code and prepare themselves
     growth = peak_growth(lambda: build(f)())
     work = build(f)

@@ -5,6 +5,7 @@ Weights come from the framework's own initialisation, which makes no difference 
 """
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 
 
@@ -106,6 +107,14 @@ def chain(f: ModuleType) -> Callable[[], None]:
     return step
 
 
+def product(f: ModuleType, m: int, k: int, n: int) -> Callable[[], None]:
+    """The bare product of (m, k) and (k, n): for mini of arrays, by NumPy's library."""
+    a, b = f.randn(m, k), f.randn(k, n)
+    if f.__name__ != "torch":
+        a, b = a.numpy(), b.numpy()
+    return lambda: a @ b
+
+
 def classifier_step(f, model, inputs):
     labels = f.randint(0, 10, (len(inputs),))
     return training_step(f, model, lambda: f.nn.functional.cross_entropy(model(inputs), labels))
@@ -132,4 +141,11 @@ WORKLOADS = {
     "W5": ("Transformer block", block, 5),
     "W6": ("10 000 tiny operations", tiny, 1),
     "W7": ("chain of 50 000", chain, 1),
+}
+
+# The same for one product of matrices out of each: what the libraries alone make of it.
+PRODUCTS = {
+    "W1": ("128 × 784 by 784 × 256", partial(product, m=128, k=784, n=256), 100),
+    "W4": ("32 × 128 by 128 × 512", partial(product, m=32, k=128, n=512), 1000),
+    "W5": ("512 × 128 by 128 × 512", partial(product, m=512, k=128, n=512), 100),
 }

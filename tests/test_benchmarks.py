@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from benchmarks import bench, where, worker  # noqa: E402
-from benchmarks.workloads import WORKLOADS  # noqa: E402
+from benchmarks.workloads import PRODUCTS, WORKLOADS  # noqa: E402
 from dlcourse import mini  # noqa: E402
 from dlcourse.projects._record import read_record, write_record  # noqa: E402
 
@@ -19,6 +19,16 @@ def test_a_workload_runs_under_both(name):
         WORKLOADS[name][1](f)()
 
 
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_bare_product_is_of_the_shapes_it_is_said_to_be(name):
+    what, build, _ = PRODUCTS[name]
+    ours, theirs = build(mini)(), build(torch)()
+    m, k, k_again, n = (int(size) for size in what.replace("by", "×").split("×"))
+    assert k == k_again
+    assert (type(ours).__name__, ours.shape, ours.dtype) == ("ndarray", (m, n), "float32")
+    assert tuple(theirs.shape) == (m, n)
+
+
 def test_one_repetition(monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "THREADS", {"one": 1})
     record = bench.run(1, ("W1",))
@@ -27,6 +37,7 @@ def test_one_repetition(monkeypatch, tmp_path):
     times = [entry["one"][f] for f in bench.FRAMEWORKS]
     assert entry["one"]["ratio"] == pytest.approx(times[0] / times[1], rel=0.02, abs=0.01)
     assert tuple(entry["where"]) == where.KINDS
+    assert entry["product"]["ratio"] > 0
     assert (entry["reached"] == "yes") == (entry["one"]["ratio"] <= entry["target"])
     write_record(tmp_path / "a.json", record)
     assert read_record(tmp_path / "a.json") == record
