@@ -126,6 +126,41 @@ def test_an_equation_is_found_with_its_section_and_its_proof(chapter, tmp_path):
     assert (three.label, three.formula) == ("eq-three", "d")
 
 
+@pytest.mark.parametrize(
+    ("codes", "proof"),
+    [
+        (["assert True"], "assert True"),
+        (["x = 1", "def f():\n    assert 1\n", "f()"], "def f():\n    assert 1\n\n\n\nf()"),
+        (["def f():\n    assert 1\n\nf()", "f()"], "def f():\n    assert 1\n\nf()"),
+        (["def assert_it():\n    pass", "x = 1"], None),
+        (["def f():\n    assert 1", "x = 1"], None),  # nobody calls it
+        (["%matplotlib inline\ntorch.equal(a, b)"], None),
+        (["equal(a, b)"], "equal(a, b)"),
+        (["np.testing.assert_allclose(a, b)"], "np.testing.assert_allclose(a, b)"),
+        (["if gradcheck(f, x):\n    pass"], "if gradcheck(f, x):\n    pass"),
+        (["x = 1"] * derivations.NEAR + ["assert True"], None),
+    ],
+)
+def test_a_proof_runs_an_assertion(codes, proof):
+    cells = [markdown("$$\na\n$$ (eq-one)"), *map(code, codes)]
+    assert derivations.proof_of("eq-one", cells, 0) == proof
+
+
+def test_another_cell_may_say_that_it_is_the_proof():
+    later = code("assert 2", metadata={"proves": ["eq-one"]})
+    cells = [markdown("$$\na\n$$ (eq-one)"), code("assert 1"), later]
+    assert derivations.proof_of("eq-one", cells, 0) == "assert 2"
+    assert derivations.proof_of("eq-two", cells, 0) == "assert 1"
+
+
+def test_a_cell_that_says_it_proves_an_equation_runs_an_assertion():
+    found = {e.label: e.proof for e in derivations.equations()}
+    for path in derivations.CHAPTERS.rglob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for label in cell.metadata.get("proves", ()):
+                assert derivations.assertions(found[label])[1], label
+
+
 def test_the_page_shows_formula_and_proof(chapter, tmp_path):
     page = derivations.page(derivations.of_notebook(chapter, tmp_path)[:1])
     assert "## [Sums](../foundations/sums.ipynb)" in page

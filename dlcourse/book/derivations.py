@@ -3,9 +3,12 @@
     python -m dlcourse.book.derivations
 
 writes ``chapters/reference/derivations.md``; a test says when it is not that of the notebooks, and
-when an equation has no proof: a cell soon after it that asserts something.
+when an equation has no proof: a cell soon after it that runs an assertion.  A function that asserts
+is shown with the cell that calls it.  Where others than the first are the proof, their metadata say
+so: ``"proves": ["eq-label"]``.
 """
 
+import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +26,8 @@ EQUATION = re.compile(
 )
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MARKS = re.compile(f"{HEADING.pattern}|{EQUATION.pattern}", re.MULTILINE)
-# A cell that proves something fails when it does not hold.
-PROOF = re.compile(r"\bassert\b|\bassert_\w+\(|(?<!\.)\bequal\(|\bgrad(?:grad)?check\(")
+# A cell that proves something fails when it does not hold: by assert, or by a call of one of these.
+PROOF = re.compile(r"assert_\w+|equal|grad(?:grad)?check")
 NEAR = 4  # an equation is proved in one of so many cells after it
 
 
@@ -52,20 +55,54 @@ def of_notebook(path: Path, chapters: Path) -> list[Equation]:
     for at, cell in enumerate(cells):
         if cell.cell_type != "markdown":
             continue
-        proof = proof_after(cells, at)
         for match in MARKS.finditer(cell.source):
             if match[1]:
                 headings.append(match[1])
                 continue
             label, formula = match["label"] or match["name"], match["formula"] or match["body"]
+            proof = proof_of(label, cells, at)
             found.append(Equation(page, headings[0], headings[-1], label, formula.strip(), proof))
     return found
 
 
-def proof_after(cells, at: int) -> str | None:
-    """The first of the next cells of code that proves something; None if none does."""
+def proof_of(label: str, cells, at: int) -> str | None:
+    """What proves the equation in cell `at`; None if nothing does."""
+    marked = [cell.source for cell in cells if label in cell.metadata.get("proves", ())]
+    if marked:
+        return "\n\n\n".join(marked)
     codes = [cell.source for cell in cells[at + 1 :] if cell.cell_type == "code"][:NEAR]
-    return next((code for code in codes if PROOF.search(code)), None)
+    for number, code in enumerate(codes):
+        asserts, runs = assertions(code)
+        for more in codes[number + 1 :]:
+            if runs or not asserts:
+                break
+            code = f"{code}\n\n\n{more}"
+            asserts, runs = assertions(code)
+        if runs:
+            return code
+    return None
+
+
+def assertions(code: str) -> tuple[bool, bool]:
+    """Whether code asserts anywhere, and whether it does when it runs."""
+    tree = ast.parse(re.sub(r"^[%!].*", "", code, flags=re.MULTILINE))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    asserting = {name for name, node in functions.items() if proves(node, set())}
+    at_once = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return proves(tree, set()), any(proves(node, asserting) for node in at_once)
+
+
+def proves(tree: ast.AST, asserting: set[str]) -> bool:
+    """Whether there is an assertion in it, or a call of a function that is known to assert."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            return True
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            foreign = name == "equal" and isinstance(node.func, ast.Attribute)  # torch.equal tells
+            if name in asserting or (PROOF.fullmatch(name) and not foreign):
+                return True
+    return False
 
 
 # -- the page --------------------------------------------------------------------------------------
@@ -97,7 +134,8 @@ def page(found: list[Equation] | None = None) -> str:
         chapter, section = equation.page, equation.section
         text += f"\n{{eq}}`{equation.label}`\n\n$$\n{equation.formula}\n$$\n"
         after = found[at + 1] if at + 1 < len(found) else None
-        if after is None or (after.page, after.proof) != (chapter, equation.proof):
+        here = (chapter, section, equation.proof)
+        if after is None or (after.page, after.section, after.proof) != here:
             text += f"\n::::{{dropdown}} The proof\n```none\n{equation.proof}\n```\n::::\n"
     return text
 
