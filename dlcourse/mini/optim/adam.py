@@ -9,10 +9,11 @@ import numpy as np
 
 
 class Adam(Optimizer):
-    """x -= lr * mean / (sqrt(mean of squares) + eps), both averages corrected for their start at 0.
+    """`x -= lr * m / (sqrt(v) + eps)`, m and v running means of the gradient and of its square.
 
-    `weight_decay` adds weight_decay * x to the gradient or, decoupled, shrinks x by
-    lr * weight_decay before the step.  `amsgrad` divides by the largest mean of squares so far.
+    Both are corrected for their start at 0.  `weight_decay` adds `weight_decay * x` to the gradient
+    or, decoupled, shrinks x by the factor `1 - lr * weight_decay` before the step.  `amsgrad` takes
+    the largest v so far.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ def average(mean, squares, grad, beta1, beta2):
 
 
 class Adamax(Optimizer):
-    """Adam that divides by the largest recent gradient: u = max(beta2 * u, |gradient| + eps)."""
+    """Adam that divides by the largest recent gradient: `u = max(beta2 * u, abs(g) + eps)`."""
 
     def __init__(
         self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, foreach=None, *,

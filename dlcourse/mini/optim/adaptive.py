@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Adagrad(Optimizer):
-    """x -= lr / (1 + (step - 1) * lr_decay) * gradient / (sqrt(sum of squares) + eps)."""
+    """`x -= lr / (1 + (step - 1) * lr_decay) * g / (sqrt(s) + eps)`, s the sum of all g squared."""
 
     def __init__(
         self, params, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10,
@@ -43,7 +43,7 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """x -= lr * gradient / (sqrt(mean of squares) + eps), with momentum on that quotient.
+    """`x -= lr * g / (sqrt(v) + eps)`, v a running mean of g squared; momentum on that quotient.
 
     `centered` subtracts the square of the mean gradient: it divides by the standard deviation.
     """
@@ -80,7 +80,10 @@ class RMSprop(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """x -= lr * gradient * sqrt(mean of squared changes + eps) / sqrt(mean of squares + eps)."""
+    """`x -= lr * g * sqrt(u + eps) / sqrt(v + eps)`, u and v running means of squares.
+
+    u is that of the changes so far (without lr), v that of the gradient g.
+    """
 
     def __init__(
         self, params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0, foreach=None, *,
@@ -144,7 +147,8 @@ class Rprop(Optimizer):
 class ASGD(Optimizer):
     """SGD with a falling rate, and in the state's "ax" the average of x from step `t0` on.
 
-    rate = lr / (1 + lambd * lr * step) ** alpha; each step also shrinks x by lambd * rate.
+    `rate = lr / (1 + lambd * lr * step) ** alpha`; each step also shrinks x by the factor
+    `1 - lambd * rate`.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ def rms(array):
 class Adafactor(Optimizer):
     """Adam without momentum that keeps, of a matrix, only row and column means of its squares.
 
-    The rate is relative to the size of x: max(eps[1], rms(x)) * min(lr, 1 / sqrt(step)); a change
+    The rate is relative to the size of x: `max(eps[1], rms(x)) * min(lr, 1 / sqrt(step))`; a change
     whose rms exceeds `d` is scaled down to it.
     """
 
@@ -111,8 +111,8 @@ def orthogonalized(matrix, coefficients, steps, eps):
 class Muon(Optimizer):
     """SGD with momentum whose change of a matrix is made orthogonal; for 2-D parameters alone.
 
-    `adjust_lr_fn`: "original" scales lr by sqrt(max(1, rows / columns)), "match_rms_adamw" by
-    0.2 * sqrt(max(rows, columns)), so that rates found for AdamW fit.
+    `adjust_lr_fn`: "original" scales lr by `sqrt(max(1, rows / columns))`, "match_rms_adamw" by
+    `0.2 * sqrt(max(rows, columns))`, so that rates found for AdamW fit.
     """
 
     def __init__(

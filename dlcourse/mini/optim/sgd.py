@@ -6,10 +6,10 @@ from dlcourse.mini.optim.optimizer import Optimizer, checked, descent
 
 
 class SGD(Optimizer):
-    """x -= lr * v for v = momentum * v + (1 - dampening) * gradient; v = gradient without momentum.
+    """`x -= lr * v` for `v = momentum * v + (1 - dampening) * g`, g the gradient.
 
-    `weight_decay` adds weight_decay * x to the gradient, `nesterov` looks one step of momentum
-    ahead, `maximize` climbs.  The first v is the first gradient itself.
+    The first v is g itself, as is each without momentum.  `weight_decay` adds `weight_decay * x`
+    to the gradient, `nesterov` looks one step of momentum ahead, `maximize` climbs.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from dlcourse.mini.optim.lr_scheduler.base import (
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """lr * factor when `metrics` has not improved for `patience` epochs: `step(metrics)`.
+    """`lr *= factor` when `metrics` has not improved for `patience` epochs: `step(metrics)`.
 
     Better means lower ("min") or higher ("max") by more than `threshold`: a fraction of the best
     value ("rel") or an amount ("abs").  After lr has fallen, the next `cooldown` epochs do not

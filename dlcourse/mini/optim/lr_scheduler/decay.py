@@ -32,7 +32,7 @@ class _ByFunction(LRScheduler):
 
 
 class LambdaLR(_ByFunction):
-    """initial lr * lr_lambda(epoch)."""
+    """The initial lr times `lr_lambda(epoch)`."""
 
     def get_lr(self):
         self._warn_outside_step()
@@ -41,7 +41,7 @@ class LambdaLR(_ByFunction):
 
 
 class MultiplicativeLR(_ByFunction):
-    """lr * lr_lambda(epoch), every epoch."""
+    """`lr *= lr_lambda(epoch)`, every epoch."""
 
     def __init__(self, optimizer, lr_lambda, last_epoch=-1):
         for function in lr_lambda if isinstance(lr_lambda, list | tuple) else [lr_lambda]:
@@ -60,7 +60,7 @@ class MultiplicativeLR(_ByFunction):
 
 
 class StepLR(LRScheduler):
-    """lr * gamma every `step_size` epochs."""
+    """`lr *= gamma`, every `step_size` epochs."""
 
     def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
         self.step_size, self.gamma = step_size, gamma
@@ -77,7 +77,7 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """lr * gamma at each of the epochs `milestones`."""
+    """`lr *= gamma`, at each of the epochs `milestones`."""
 
     def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
         self.milestones, self.gamma = Counter(milestones), gamma
@@ -93,7 +93,7 @@ class MultiStepLR(LRScheduler):
 
 
 class ConstantLR(LRScheduler):
-    """lr * factor until epoch `total_iters`, then lr."""
+    """`lr * factor` until epoch `total_iters`, then lr."""
 
     def __init__(self, optimizer, factor=1.0 / 3, total_iters=5, last_epoch=-1):
         if factor > 1.0 or factor < 0:
@@ -146,7 +146,7 @@ class LinearLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """lr * gamma every epoch."""
+    """`lr *= gamma`, every epoch."""
 
     def __init__(self, optimizer, gamma, last_epoch=-1):
         self.gamma = gamma
@@ -161,7 +161,7 @@ class ExponentialLR(LRScheduler):
 
 
 class PolynomialLR(LRScheduler):
-    """initial lr * (1 - epoch / total_iters) ** power, 0 from then on."""
+    """The initial lr times `(1 - epoch / total_iters) ** power`; 0 from `total_iters` on."""
 
     def __init__(self, optimizer, total_iters=5, power=1.0, last_epoch=-1):
         self.total_iters, self.power = total_iters, power
