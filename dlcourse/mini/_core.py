@@ -622,13 +622,11 @@ class Function:
     def _fit(self, index, grad):
         """Bring a gradient to its input's shape (undo broadcasting) and dtype: here for all ops."""
         child = self._children[index]
-        if isinstance(child, Tensor):
-            shape, dtype = child._data.shape, child._data.dtype
-        else:
-            shape, dtype = child._metas[self._slots[index]]
-        array = grad._data if here.mode.enabled else grad
-        if array.shape == shape and array.dtype is dtype:
+        leaf = isinstance(child, Tensor)
+        meta = (child._data.shape, child._data.dtype) if leaf else child._metas[self._slots[index]]
+        if (grad.shape, grad.dtype) == meta:
             return grad
+        (shape, dtype), array = meta, grad._data if here.mode.enabled else grad
         fitted = _as_tensor(grad)
         if array.shape != shape:
             try:
@@ -761,22 +759,18 @@ def backward_pass(grads, retain_graph, targets):
             for nr, grad in enumerate(gradients):
                 if grad is not None and (node, nr) in targets:
                     _push(found, node, nr, grad)
-        if node._hooks is not None or len(gradients) < len(node._metas):
-            gradients = node._ready(gradients)
+        gradients = node._ready(gradients)
         if needed is not None and node not in needed:
             continue
         for index, grad in enumerate(node._run(gradients)):
             child, nr = node._children[index], node._slots[index]
             if grad is None or child is None:
                 continue
-            is_leaf = isinstance(child, Tensor)
-            wanted = targets is None or (child, nr) in targets
-            if not wanted and (is_leaf or child not in needed):
-                continue
-            meta = (child._data.shape, child._data.dtype) if is_leaf else child._metas[nr]
-            if (grad.shape, grad.dtype) != meta:
-                grad = node._fit(index, grad)
-            _push(found if is_leaf else grads, child, nr, grad)
+            if isinstance(child, Tensor):
+                if targets is None or (child, 0) in targets:
+                    _push(found, child, 0, node._fit(index, grad))
+            elif needed is None or child in needed or (child, nr) in targets:
+                _push(grads, child, nr, node._fit(index, grad))
         if not retain_graph and node._saved:
             node._saved = None
     return {

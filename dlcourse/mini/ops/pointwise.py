@@ -83,8 +83,9 @@ class Mul(Op):
 
     @staticmethod
     def backward(ctx, grad_output):
-        x, y = ctx.saved_tensors  # None: not asked for, see `_asks_for`
-        return None if y is None else grad_output * y, None if x is None else grad_output * x
+        x, y = ctx.saved_tensors
+        needs_x, needs_y = ctx.needs_input_grad
+        return grad_output * y if needs_x else None, grad_output * x if needs_y else None
 
 
 class Div(Op):
