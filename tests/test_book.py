@@ -9,6 +9,7 @@ import base64
 import io
 import json
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -313,6 +314,12 @@ def test_the_sheet_stays_where_a_build_has_no_page_to_write_and_follows_its_sour
         ours.write("a.changed {}")
     build(tmp_path, tmp_path)
     assert "a.changed" in sheet.read_text("utf-8")
+
+
+def test_a_page_of_the_api_is_built_anew_when_a_docstring_changes(site):
+    state = (site.folder.parent / ".doctrees" / "environment.pickle").read_bytes()
+    sources = pickle.loads(state).dependencies["chapters/reference/api_optim"]
+    assert {"sgd.py", "decay.py"} <= {Path(source).name for source in sources}
 
 
 def links(site: Site, name: str) -> str:

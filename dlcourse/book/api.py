@@ -77,6 +77,9 @@ class Api(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         space = self.arguments[0]
+        package = ROOT.joinpath(*space.split(".")[:2])
+        for source in (package.with_suffix(".py"), *package.rglob("*.py")):
+            self.env.note_dependency(str(source))
         what = "Class " if space.rpartition(".")[2][0].isupper() else "Module "
         found = [nodes.paragraph("", "", nodes.Text(what), nodes.literal("", space))]
         for family, entries in self.groups(space):
