@@ -760,6 +760,26 @@ def test_a_dataclass_shows_its_fields_and_a_constant_what_it_is():
     assert silent == []
 
 
+def test_a_base_that_a_class_alone_has_is_a_part_of_it():
+    module = api.live(api.load("dlcourse.mini.nn"), ["Module"])
+    assert "register_forward_hook" in {member.names[0] for member in module.members}
+    linear = api.live(api.load("dlcourse.mini.nn"), ["Linear"])
+    assert "register_forward_hook" not in {member.names[0] for member in linear.members}
+
+
+def test_what_is_left_out_is_the_same_elsewhere():
+    tensor, mini = api.load("dlcourse.mini.Tensor"), api.load("dlcourse.mini")
+    assert api.is_same("exp", tensor, mini)
+    for name in ("float", "dtype", "where", "backward"):  # a method here, a type or nothing there
+        assert not api.is_same(name, tensor, mini), name
+
+
+def test_a_default_is_shown_as_it_is_written():
+    nn = api.load("dlcourse.mini.nn")
+    assert "activation=relu" in api.arguments(nn.TransformerEncoderLayer, "class")
+    assert "upper=1 / 3" in api.arguments(nn.RReLU, "class")
+
+
 def test_constants_classes_functions_stand_by_name_in_capitals_or_not():
     kinds = {"pad": "function", "ASGD": "class", "Adam": "class", "ALL": "data", "eye": "function"}
     entries = [api.Entry([name], kind, "", "") for name, kind in kinds.items()]

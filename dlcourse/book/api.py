@@ -40,6 +40,8 @@ PRIME = re.compile(r"(?<![\w'])(\w)'(?!\w)")
 FIELDS = re.compile(r"(Args|Returns|Raises|Yields|Attributes):[ ]*\n((?:[ ]+.*\n?)+)")
 # Modules whose name, mostly torch's, is no heading.
 TITLES = {
+    "dlcourse.mini.nn.adaptive": "Adaptive softmax",
+    "dlcourse.mini.nn.functional.adaptive": "Adaptive pooling",
     "batchnorm": "Batch norm",
     "channelshuffle": "Channel shuffle",
     "conv": "Convolution",
@@ -91,10 +93,13 @@ class Api(SphinxDirective):
         if not space.startswith("dlcourse.mini"):
             yield None, written(space)
             return
-        owner, left_out = load(space), set()
-        for word in self.options.get("without", "").split():
-            left_out |= set(public_names(load(word))) if "." in word else {word}
-        names = [name for name in public_names(owner) if name not in left_out]
+        owner, words = load(space), self.options.get("without", "").split()
+        others = [load(word) for word in words if "." in word]
+        names = [
+            name
+            for name in public_names(owner)
+            if name not in words and not any(is_same(name, owner, other) for other in others)
+        ]
         for family, members in families(owner, names, self.options.get("families")):
             entries = [live(owner, same) for same in aliases(owner, members)]
             yield family, in_order(entries) if hasattr(owner, "__all__") else entries
@@ -104,7 +109,8 @@ class Api(SphinxDirective):
         name = family.__name__.rpartition(".")[2] if family else "others"
         said = inspect.getdoc(family).partition("\n\n")[0] if family else ""
         made = nodes.section(ids=[nodes.make_id(f"{space}-{name}")], names=[])
-        made += nodes.title("", TITLES.get(name, name.replace("_", " ").capitalize()))
+        title = TITLES.get(f"{space}.{name}", TITLES.get(name, name.replace("_", " ").capitalize()))
+        made += nodes.title("", title)
         made += [*described(said), *shown]
         return made
 
@@ -193,6 +199,11 @@ def thing(owner: object, name: str) -> object:
     return unwrapped(inspect.getattr_static(owner, name))
 
 
+def is_same(name: str, one: object, other: object) -> bool:
+    """Whether a name is public in both and the same: `x.exp` is `mini.exp`, but not so `float`."""
+    return name in public_names(other) and thing(one, name) is thing(other, name)
+
+
 def aliases(owner: object, names: list[str]) -> list[list[str]]:
     """The names, those of the same function together."""
     groups = defaultdict(list)
@@ -206,10 +217,18 @@ def live(owner: object, names: list[str]) -> Entry:
     """What an object says of itself; of a class, its own documented methods, too."""
     value = thing(owner, names[0])
     kind = kind_of(value, owner)
-    members = [live(value, [name]) for name in vars(value)] if kind == "class" else []
+    members = [live(value, [name]) for name in written_in(value)] if kind == "class" else []
     members = [m for m in members if m.kind not in ("data", "class") and m.doc]
     members = [m for m in members if m.names[0][0] != "_"]
     return Entry(names, kind, arguments(value, kind), docstring(value, kind), members)
+
+
+def written_in(kind: type) -> list[str]:
+    """The names in a class and in bases that it alone has, such as `Hooked`, a part of Module."""
+    parts = [base for base in kind.__bases__ if base.__subclasses__() == [kind]]
+    return list(
+        dict.fromkeys([*vars(kind), *(name for part in parts for name in written_in(part))])
+    )
 
 
 def kind_of(value: object, owner: object) -> str:
@@ -235,6 +254,7 @@ def arguments(value: object, kind: str) -> str:
         return ""  # an exception, which takes what its base takes
     text = sphinx_inspect.stringify_signature(signature, unqualified_typehints=True)
     text = re.sub(r"~(\w+\.)+", "", text).replace(" -> ", " → ")  # as those read from a source
+    text = re.sub(r"<function ([\w.]+)>", r"\1", text).replace(f"={1 / 3}", "=1 / 3")
     return re.sub(r"^\((self|cls)(, )?", "(", text) if kind == "method" else text
 
 

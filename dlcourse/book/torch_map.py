@@ -204,10 +204,10 @@ HEAD = """\
 
 *What of torch does mini have, and how near is it?*
 
-Every public name of `mini` stands here with what it is compared with. The figures come from the
-tables of the tests, which call both frameworks with the same numbers in every form: as a function,
-as a method, in place, in `float64` and `float32`, broadcast, as single numbers and empty, on memory
-that is contiguous, transposed and sliced.
+Every public name of the modules below stands here with what it is compared with. The figures come
+from the tables of the tests, which call both frameworks with the same numbers in every form: as a
+function, as a method, in place, in `float64` and `float32`, broadcast, as single numbers and empty,
+on memory that is contiguous, transposed and sliced.
 
 cases
 : How many of these calls were compared. Where a file of `tests/mini` is named instead, programs
@@ -217,8 +217,9 @@ value, gradient, second
 : The largest error in `float64` of the result, of its gradient and of its second gradient, as a
   part of torch's number, or of 1 if that is smaller. Both round: a few units of $10^{-16}$ are what
   two right answers differ by. Much more says that one of the two rounds something to `float32` on
-  its way (torch in `celu`, `hardsigmoid` and `binary_cross_entropy`) or ends a series early (torch
-  in `polygamma`, and so in the derivatives of `digamma` and `lgamma`).
+  its way (torch in `celu`, `hardsigmoid` and `binary_cross_entropy`; both in the case of `cumsum`
+  whose input is of that type and whose sum is not) or ends a series early (torch in `polygamma`,
+  and so in the derivatives of `digamma` and `lgamma`).
 
 float32
 : The largest of the three in `float32`, where rounding begins at $10^{-7}$.

@@ -325,7 +325,7 @@ class Function:
     `y = Cube.apply(x)` calls it.  `backward` returns one gradient (or None) for each argument of
     `forward`.  The newer form, `forward(*args)` with `setup_context(ctx, inputs, output)`, works,
     too.
-    Source: torch.autograd.Function.
+    Source: `torch.autograd.Function`.
     """
 
     _saved = _non_differentiable = ()
@@ -354,6 +354,7 @@ class Function:
     # -- what forward may call on ctx --------------------------------------------------------------
 
     def save_for_backward(self, *tensors):
+        """Keep tensors for `backward`, which finds them, in this order, in `saved_tensors`."""
         for i, tensor in enumerate(tensors):
             if tensor is not None and not isinstance(tensor, Tensor):
                 raise TypeError(
@@ -368,6 +369,7 @@ class Function:
         return tuple([child is not None for child in self._children])
 
     def mark_non_differentiable(self, *tensors):
+        """Say that these outputs have no gradient, whatever the inputs require."""
         self._non_differentiable = tensors
 
     def mark_dirty(self, *tensors):
@@ -375,6 +377,7 @@ class Function:
         raise NotImplementedError("mini does not support mark_dirty: write it out of place.")
 
     def set_materialize_grads(self, value):
+        """With False, `backward` gets None for an output that nobody used, and not zeros."""
         self._materialize = value
 
     # -- recording ---------------------------------------------------------------------------------
@@ -500,6 +503,7 @@ class Function:
 
     @property
     def saved_tensors(self):
+        """What forward has saved; an error if it was freed, or written to since."""
         if self._saved is None:
             raise RuntimeError(_errors.FREED)
         if self._versions is None:

@@ -120,7 +120,7 @@ def gradcheck(
     """Compare analytical gradients with central differences, for float64 inputs.
 
     Returns True, or raises GradcheckError (returns False when `raise_exception` is off).
-    Source: torch.autograd.gradcheck, the slow and exact mode.
+    Source: `torch.autograd.gradcheck`, the slow and exact mode.
     """
     # NB: in torch fast_mode compares one random projection; mini compares every element, always.
     # NB: in torch check_undefined_grad also tries backward with None for outputs that nobody used.

@@ -8,7 +8,6 @@ import functools
 import inspect
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._device import CPU
 from dlcourse.mini._format import tensor_repr
 from dlcourse.mini.ops import (
     arithmetic,
@@ -197,7 +196,7 @@ IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
 
 PROPERTIES = {
     "T": shape.T_property, "mT": shape.mT, "H": shape.H, "mH": shape.mT,
-    "ndim": state.dim, "device": lambda self: CPU, "is_cuda": state.is_cuda,
+    "ndim": state.dim, "device": state.device, "is_cuda": state.is_cuda,
     "itemsize": state.element_size, "nbytes": state.nbytes,
     "_base": lambda self: None if self._view is None else self._view.base,
 }  # fmt: skip

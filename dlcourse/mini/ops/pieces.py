@@ -116,7 +116,8 @@ def _split_along(name, min_ndim, axis):
         return tensor_split(input, indices_or_sections, dim)
 
     function.__name__ = name
-    function.__doc__ = f"Equal pieces, or those between indices, along dimension {axis}."
+    vectors = " (of a vector, 0)" if min_ndim == axis else ""
+    function.__doc__ = f"Equal pieces, or those between indices, along dimension {axis}{vectors}."
     return function
 
 

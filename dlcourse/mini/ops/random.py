@@ -32,7 +32,7 @@ def randn_like(input, *, generator=None, dtype=None, device=None, requires_grad=
 
 
 def randint_like(input, low, high=None, *, generator=None, dtype=None, device=None):
-    """Integers from low (0) to high - 1 in the shape and dtype of `input`."""
+    """Integers from low to high - 1 in the shape and dtype of `input`; of one number, from 0 on."""
     low, high = (0, low) if high is None else (low, high)
     dtype = input.dtype if dtype is None else dtype
     return randint(low, high, input.shape, generator=generator, dtype=dtype, device=device)
@@ -72,7 +72,7 @@ def _bernoulli(generator, array, chance):
 
 
 def multinomial(input, num_samples, replacement=False, *, generator=None):
-    """Indices drawn with the weights in each row of `input` (K) or (B, K), int64."""
+    """Indices drawn with the weights in each row of `input` (K,) or (B, K), int64."""
     weights = input._data.astype(np.float64)
     if weights.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")

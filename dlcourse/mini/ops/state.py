@@ -7,7 +7,7 @@ import builtins
 
 from dlcourse.mini import _dtype
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._device import require_cpu
+from dlcourse.mini._device import CPU, require_cpu
 from dlcourse.mini.ops.creation import Dtype
 from dlcourse.mini.ops.pointwise import To
 from dlcourse.mini.ops.shape import unbind, wrap_dim
@@ -274,6 +274,11 @@ def element_size(self):
 def nbytes(self):
     """The bytes of all elements."""
     return self._data.nbytes
+
+
+def device(self):
+    """Where it lives: the CPU."""
+    return CPU
 
 
 def is_cuda(self):

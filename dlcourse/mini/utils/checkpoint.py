@@ -58,7 +58,7 @@ def checkpoint(
     What the function draws at random is drawn again (`preserve_rng_state`).  `context_fn` gives two
     contexts, in which it is run first and again.  A repetition whose outputs have other shapes or
     types raises CheckpointError, unless `determinism_check` is "none".
-    Source: torch.utils.checkpoint.checkpoint.
+    Source: `torch.utils.checkpoint.checkpoint`.
     """
     # NB: in torch use_reentrant is True unless given, with a warning, and then what the function
     # uses gets no gradient unless an argument requires one; here True and False both do what
@@ -245,7 +245,7 @@ def tensors_in(value):
 def checkpoint_sequential(functions, segments: int, input, use_reentrant=False, **kwargs):
     """The functions (or a Sequential) in turn, in `segments` checkpoints; the last one is none.
 
-    Source: torch.utils.checkpoint.checkpoint_sequential.
+    Source: `torch.utils.checkpoint.checkpoint_sequential`.
     """
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:
