@@ -110,13 +110,17 @@ def _check(before, now, flag, was, got):
     """A parametrization returns a tensor of the same shape and dtype."""
     if not isinstance(now, Tensor):
         raise ValueError(f"A parametrization must return a tensor. Got {type(now).__name__}.")
+    rule = "Registering a parametrization may not change the {} of the tensor, unless " + flag
+    _compare(before, now, rule, was, got)
+
+
+def _compare(before, now, rule, was, got):
+    """Refuse another dtype or shape; what is said has a {} for which of them it is."""
     for what in ("dtype", "shape"):
-        if getattr(now, what) != getattr(before, what):
-            raise ValueError(
-                f"Registering a parametrization may not change the {what} of the tensor, unless "
-                f"{flag} is enabled.\n{was.format(what)}: {getattr(before, what)}\n"
-                f"{got.format(what)}: {getattr(now, what)}"
-            )
+        old, new = getattr(before, what), getattr(now, what)
+        if old != new:
+            said = f"{rule} is enabled.\n{was}: {old}\n{got}: {new}"
+            raise ValueError(said.replace("{}", what))
 
 
 def _computed(name):
@@ -170,14 +174,11 @@ def _check_another(module, name, parametrization):
     if not isinstance(back, Tensor):
         got = type(back).__name__
         raise ValueError(f"parametrization.right_inverse must return a tensor. Got: {got}")
-    for what in ("dtype", "shape"):
-        if getattr(back, what) != getattr(before, what):
-            raise ValueError(
-                f"The tensor returned by parametrization.right_inverse must have the same {what} "
-                f"as module.{name}, unless the `unsafe` flag is enabled.\n"
-                f"module.{name}.{what}: {getattr(before, what)}\n"
-                f"returned {what}: {getattr(back, what)}"
-            )
+    rule = (
+        "The tensor returned by parametrization.right_inverse must have the same {} as "
+        f"module.{name}, unless the `unsafe` flag"
+    )
+    _compare(before, back, rule, was, "returned {}")
 
 
 def is_parametrized(module, tensor_name=None):
