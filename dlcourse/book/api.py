@@ -41,13 +41,22 @@ FIELDS = re.compile(r"(Args|Returns|Raises|Yields|Attributes):[ ]*\n((?:[ ]+.*\n
 # Modules whose name, mostly torch's, is no heading.
 TITLES = {
     "dlcourse.mini.nn.adaptive": "Adaptive softmax",
+    "dlcourse.mini.nn.functional": "Functions of layers",
     "dlcourse.mini.nn.functional.adaptive": "Adaptive pooling",
+    "dlcourse.mini.optim.adaptive": "Steps for every weight",
+    "dlcourse.mini.optim.matrix": "Weights as matrices",
+    "adam_family": "Relatives of Adam",
+    "base": "What schedules share",
     "batchnorm": "Batch norm",
     "channelshuffle": "Channel shuffle",
+    "combined": "Schedules of schedules",
     "conv": "Convolution",
+    "cycle": "Schedules that come back",
+    "decay": "Schedules that go one way",
     "embed": "Writing into a copy",
     "inplace": "In place",
     "instancenorm": "Instance norm",
+    "lbfgs": "L-BFGS",
     "linalg": "Products",
     "lu": "Matrix exponential",
     "matrices": "Triangles, diagonals, grids",
@@ -56,6 +65,7 @@ TITLES = {
     "pixelshuffle": "Pixel shuffle",
     "products": "More products",
     "rnn": "Recurrent networks",
+    "sgd": "Gradient descent",
     "state": "Questions to a tensor",
     "typed": "Types of tensors",
 }
@@ -109,8 +119,7 @@ class Api(SphinxDirective):
         name = family.__name__.rpartition(".")[2] if family else "others"
         said = inspect.getdoc(family).partition("\n\n")[0] if family else ""
         made = nodes.section(ids=[nodes.make_id(f"{space}-{name}")], names=[])
-        title = TITLES.get(f"{space}.{name}", TITLES.get(name, name.replace("_", " ").capitalize()))
-        made += nodes.title("", title)
+        made += nodes.title("", heading(f"{space}.{name}"))
         made += [*described(said), *shown]
         return made
 
@@ -130,6 +139,12 @@ class Api(SphinxDirective):
         self.state.document.note_explicit_target(made)
         self.env.domains["py"].note_object(full, entry.kind, full, location=made)
         return made
+
+
+def heading(module: str) -> str:
+    """What stands above the names that are written in a module."""
+    name = module.rpartition(".")[2]
+    return TITLES.get(module) or TITLES.get(name) or name.replace("_", " ").capitalize()
 
 
 def in_order(entries: list[Entry]) -> list[Entry]:

@@ -16,6 +16,7 @@ from collections import defaultdict
 from types import ModuleType
 
 from dlcourse import mini
+from dlcourse.book.api import heading
 from dlcourse.book.differences import ROOT, differences
 from dlcourse.mini import ops
 from dlcourse.projects._record import circumstances, read_record, write_record
@@ -36,12 +37,15 @@ NAMESPACES = {
     "special": "Special functions",
     "autograd": "Gradients",
     "autograd.functional": "Jacobians and products",
+    "autograd.function": "Operations of one's own",
     "func": "Models as functions",
     "random": "Random numbers",
     "nn": "Modules",
     "nn.functional": "Functions of layers",
     "nn.init": "Values to start from",
     "nn.utils": "Parameters and their gradients",
+    "nn.utils.parametrize": "Parameters that are computed",
+    "nn.utils.parametrizations": "Ways to compute them",
     "nn.utils.rnn": "Sequences of unequal lengths",
     "optim": "Optimisers",
     "optim.lr_scheduler": "Schedules",
@@ -49,6 +53,11 @@ NAMESPACES = {
     "utils.data": "Data",
     "utils.checkpoint": "Activations computed again",
     "distributions": "Distributions",
+    "distributions.constraints": "What parameters have to satisfy",
+    "amp": "Mixed precision",
+    "jit": "Compilers",
+    "cuda": "Graphics cards",
+    "backends": "Other libraries",
 }
 # What torch has in another place.
 ELSEWHERE = {
@@ -204,14 +213,15 @@ HEAD = """\
 
 *What of torch does mini have, and how near is it?*
 
-Every public name of the modules below stands here with what it is compared with. The figures come
+Every public name of mini stands here with what it is compared with. The figures come
 from the tables of the tests, which call both frameworks with the same numbers in every form: as a
 function, as a method, in place, in `float64` and `float32`, broadcast, as single numbers and empty,
 on memory that is contiguous, transposed and sliced.
 
 cases
-: How many of these calls were compared. Where a file of `tests/mini` is named instead, programs
-  there are run under both frameworks: what comes back is random, or is no number.
+: How many of these calls were compared. A name without cases stands below the others with the file
+  of `tests/mini` whose programs use it under both frameworks: what comes back is random, or is no
+  number.
 
 value, gradient, second
 : The largest error in `float64` of the result, of its gradient and of its second gradient, as a
@@ -260,19 +270,20 @@ SHORT = {
 }
 MARK = " [differs](differences.md)"
 OTHERS = "Types, numbers, switches and files."
-COLUMNS = ("mini", "torch", "cases", "value", "gradient", "second", "float32", "speed")
+COLUMNS = ("mini", "cases", "value", "gradient", "second", "float32", "speed", "torch")
+BY_PROGRAMS = ("mini", "tested in", "torch")
 
 
 def page(record: dict[str, dict]) -> str:
     """The text of the page, from the names of the record."""
     noted = notes_by_place()
     text = HEAD + f"\nThe record holds {summary(record)}.\n"
-    for space, heading in NAMESPACES.items():
+    for space, title in NAMESPACES.items():
         names = [n for n in record if space_of(n) == space]
         if names:
-            text += f"\n## {heading}\n" + "".join(
-                f"\n{title}{table(space, family, record, noted)}"
-                for title, family in families(space, names)
+            text += f"\n## {title}\n" + "".join(
+                above + tables(space, family, record, noted)
+                for above, family in families(space, names)
             )
     return text
 
@@ -288,14 +299,15 @@ def space_of(name: str) -> str:
 
 
 def families(space: str, names: list[str]):
-    """Names by the module that they are written in, under the first line of its docstring."""
+    """Names by the module that they are written in, under its heading in the API pages."""
     groups = defaultdict(list)
     for name in names:
         groups[family_of(space, name)].append(name)
-    for module, members in sorted(groups.items(), key=lambda group: (not group[0], group[0])):
+    own = FAMILIES.get(space, "")
+    for module in sorted(groups, key=lambda m: (not m, not m.startswith(own), m)):
         words = sys.modules[module].__doc__.split("\n")[0] if module else OTHERS
-        title = f"### {module.rpartition('.')[2] or 'others'}\n\n{words}\n\n"
-        yield (title if len(groups) > 1 else ""), members
+        title = f"\n### {heading(module) if module else 'Others'}\n\n{words}\n"
+        yield (title if len(groups) > 1 else ""), groups[module]
 
 
 def family_of(space: str, name: str) -> str:
@@ -304,6 +316,10 @@ def family_of(space: str, name: str) -> str:
     value, last = inspect.unwrap(lookup(mini, name)), name.rpartition(".")[2]
     if start is None or not callable(value):
         return ""
+    if not space and last in mini.IN_PLACE.split():
+        return "dlcourse.mini.ops.inplace"
+    if not space and last in mini.FUNCTIONAL.split():
+        return "dlcourse.mini.nn.functional"
     if not value.__module__.startswith("dlcourse.mini") or value is mini.Tensor:
         return ""
     if value.__module__.startswith("dlcourse.mini._"):  # families import it, none has written it
@@ -314,24 +330,38 @@ def family_of(space: str, name: str) -> str:
     return next((m for m in homes if inspect.unwrap(vars(sys.modules[m]).get(last)) is value), "")
 
 
-def table(space: str, names: list[str], record: dict, noted: dict) -> str:
-    """A line for each name; no column that would be empty."""
-    rows = [cells(space, name, record[name], noted) for name in names]
-    used = [k for k in range(len(COLUMNS)) if any(row[k] for row in rows)]
-    rules = [":--" if k < 2 else "--:" for k in range(len(COLUMNS))]
-    lines = ["| " + " | ".join(row[k] for k in used) + " |" for row in [COLUMNS, *rows]]
-    lines.insert(1, "|" + "|".join(rules[k] for k in used) + "|")
-    return "\n".join(lines) + "\n"
+def tables(space: str, names: list[str], record: dict, noted: dict) -> str:
+    """Those that have cases, then those that programs try; a line for each name."""
+    counted = [n for n in names if record[n]["cases"]]
+    others = [n for n in names if not record[n]["cases"]]
+    rows = [cells(space, n, record[n], noted) for n in counted]
+    programs = [both(space, n, noted) for n in others]
+    named = [(o, f"`{record[n]['test']}`", t) for n, (o, t) in zip(others, programs, strict=True)]
+    return table(COLUMNS, rows) + table(BY_PROGRAMS, named)
+
+
+def table(columns: tuple[str, ...], rows: list[list[str]]) -> str:
+    """No column that would be empty, and nothing where there is no row."""
+    if not rows:
+        return ""
+    used = [k for k in range(len(columns)) if any(row[k] for row in rows)]
+    lines = ["| " + " | ".join(row[k] for k in used) + " |" for row in [columns, *rows]]
+    rules = ["--:" if columns[k] in COLUMNS[1:-1] else ":--" for k in used]
+    return "\n".join(["", lines[0], "|" + "|".join(rules) + "|", *lines[1:], ""])
 
 
 def cells(space: str, name: str, entry: dict, noted: dict) -> list[str]:
+    ours, theirs = both(space, name, noted)
+    figures = [f"{entry[k]:.0e}".replace("0e+00", "0") if k in entry else "" for k in COLUMNS[2:6]]
+    speed = f"{entry['speed']:g}" if entry.get("speed") else ""
+    return [ours, str(entry["cases"]), *figures, speed, theirs]
+
+
+def both(space: str, name: str, noted: dict) -> tuple[str, str]:
+    """The name in mini, marked if it differs on purpose, and its twins as programs write them."""
     short = name.removeprefix(f"{space}.") if space else name
     mark = MARK if is_noted(name, noted) else ""
-    figures = [f"{entry[k]:.0e}".replace("0e+00", "0") if k in entry else "" for k in COLUMNS[3:7]]
-    speed = f"{entry['speed']:g}" if entry.get("speed") else ""
-    cases = entry["cases"] or f"`{entry['test']}`"
-    theirs = ", ".join(f"`{as_written(t)}`" for t in twins(space, short))
-    return [f"`{short}`{mark}", theirs, str(cases), *figures, speed]
+    return f"`{short}`{mark}", ", ".join(f"`{as_written(t)}`" for t in twins(space, short))
 
 
 def as_written(twin: str) -> str:

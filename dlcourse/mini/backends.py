@@ -1,5 +1,7 @@
 """The switches of other computers' libraries, so that programs may set them: they do nothing."""
 
+__all__ = ["cudnn", "mps"]
+
 
 class Backend:
     """A library that is not there."""

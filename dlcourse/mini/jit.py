@@ -1,6 +1,6 @@
 """torch's compiler to TorchScript, and `compile`: here programs run as they are."""
 
-__all__ = ["compile", "export", "ignore", "is_scripting", "is_tracing", "script", "unused"]
+__all__ = ["export", "ignore", "is_scripting", "is_tracing", "script", "unused"]
 
 
 def compile(model=None, **options):

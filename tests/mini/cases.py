@@ -179,6 +179,12 @@ def scheduled(name, options):
 
 # -- names without rows ----------------------------------------------------------------------------
 
+LOOPED = {  # names that a test goes through without writing them out
+    *mini.FUNCTIONAL.split(), *mini.IN_PLACE.split(), *mini._dtype.DTYPES,
+    *(f"nn.{name}" for name in test_lazy.NAMES),
+    *(f"nn.{name}" for name, _, _, _ in test_modules.MODULES),
+    *(f"nn.functional.{name}" for name in rows_activation.ELSEWHERE),
+}  # fmt: skip
 TABLES = {
     "test_state": test_state.QUESTIONS,
     "test_types": {**test_types.QUESTIONS, **test_types.DRAWS},
@@ -193,13 +199,27 @@ NAMED = {
     **dict.fromkeys(mini._dtype.DTYPES, "test_types"),
     **test_coverage.ELSEWHERE,
 }
+SPACES = {  # where the programs of a whole namespace are
+    "amp": "test_older_names",
+    "autograd.function": "test_older_names",
+    "autograd.functional": "test_autograd_tools",
+    "backends": "test_types",
+    "cuda": "test_types",
+    "distributions": "test_distributions",
+    "distributions.constraints": "test_distributions",
+    "jit": "test_older_names",
+    "nn.utils.parametrizations": "test_parametrize",
+    "nn.utils.parametrize": "test_parametrize",
+    "utils.checkpoint": "test_checkpoint",
+}
 
 
 def test_of(name):
-    """The file of the tests that is about a name without rows: the one that tables name, or the
+    """The file of the tests that is about a name without rows: the one that is named above, or the
     one that speaks most of it; None if no file does."""
-    if name in NAMED:
-        return NAMED[name]
+    space = name.rpartition(".")[0]
+    if name in NAMED or space in SPACES:
+        return NAMED.get(name) or SPACES[space]
     word = re.compile(rf"\b{re.escape(name.rpartition('.')[2])}\b")
     files = [
         p for p in sorted(Path(__file__).parent.glob("test_*.py")) if p.stem != "test_coverage"

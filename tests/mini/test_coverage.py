@@ -36,7 +36,7 @@ ELSEWHERE = {
     "manual_seed": "test_state", "rand": "test_state", "randn": "test_state", "empty": "test_state",
     "randint": "test_state", "randperm": "test_state", "Generator": "test_state",
 **dict.fromkeys(TYPES.split(), "test_types"),
-    "default_generator": "test_state", "Size": "test_state", "allclose": "test_state",
+    "default_generator": "test_random", "Size": "test_serialization", "allclose": "test_state",
     "dtype": "test_state", "equal": "test_state", "get_default_dtype": "test_state",
     "is_tensor": "test_state", "set_default_dtype": "test_state", "Tensor": "test_engine",
     "enable_grad": "test_hooks", "inference_mode": "test_hooks", "is_grad_enabled": "test_hooks",

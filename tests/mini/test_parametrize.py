@@ -90,6 +90,7 @@ def test_a_parametrization_of_ones_own(lib):
     assert P.is_parametrized(layer, "weight")
     assert not P.is_parametrized(layer, "bias")
     assert lib.equal(layer.weight, layer.weight.T)
+    assert isinstance(layer.parametrizations.weight, P.ParametrizationList)
     assert lib.equal(layer.parametrizations.weight.original, before.triu())
     assert isinstance(layer, lib.nn.Linear)
     layer.weight = lib.ones(3, 3)

@@ -1,7 +1,9 @@
 """The page of names: every public name has a test and a line, and the figures are those of both."""
 
+import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from dlcourse import mini
 from dlcourse.book import torch_map
@@ -18,6 +20,32 @@ RENEW = "run `make map MAP=--missing`"
 def test_every_public_name_has_a_row_or_a_test():
     rows = {case.name for case in cases.every_case()}
     assert [n for n in PUBLIC if n not in rows and cases.test_of(n) is None] == []
+
+
+def test_the_file_that_is_named_speaks_of_the_name():
+    rows = {case.name for case in cases.every_case()}
+    for name in set(PUBLIC) - rows - cases.LOOPED:
+        text = (torch_map.TESTS / f"{cases.test_of(name)}.py").read_text("utf-8")
+        assert re.search(rf"\b{re.escape(name.rpartition('.')[2])}\b", text), name
+
+
+def modules_inside(module, path=""):
+    """The dotted names of all modules that a program reaches by public names."""
+    for name in getattr(module, "__all__", ()):
+        if isinstance(inside := getattr(module, name), ModuleType):
+            yield torch_map.dotted(path, name)
+            yield from modules_inside(inside, torch_map.dotted(path, name))
+
+
+def test_every_public_module_is_on_the_page_and_has_an_entry_of_the_api():
+    spaces = torch_map.NAMESPACES
+    known = {id(torch_map.lookup(mini, space)) for space in spaces if space}
+    pages = "".join(p.read_text("utf-8") for p in torch_map.PAGE.parent.glob("api_*.md"))
+    for path in modules_inside(mini):
+        if torch_map.names_in(path):
+            assert id(torch_map.lookup(mini, path)) in known, path
+    for space in spaces:
+        assert f"```{{api}} {'.'.join(filter(None, ('dlcourse.mini', space)))}\n" in pages, space
 
 
 def test_every_public_name_has_a_twin_in_torch():

@@ -57,7 +57,10 @@ QUESTIONS = {
         len({f.device("cpu"), f.device("cpu")}),
         repr(copy.deepcopy(f.device("cuda:1"))), str(pickle.loads(pickle.dumps(f.device("cpu")))),
     ),
-    "cuda": lambda f: (f.cuda.is_available(), f.cuda.device_count(), f.cuda.manual_seed_all(0)),
+    "cuda": lambda f: (
+        f.cuda.is_available(), f.cuda.device_count(), f.cuda.manual_seed(0),
+        f.cuda.manual_seed_all(0), f.cuda.empty_cache(),
+    ),
     "backends": lambda f: (f.backends.mps.is_available(), f.backends.cudnn.deterministic),
     "numbers": lambda f: (f.pi, f.e, f.inf, math.isnan(f.nan)),
     "finfo": lambda f: [
