@@ -8,6 +8,7 @@ Edges point to nodes or leaves, never to intermediate tensors: an activation tha
 freed at once, and no reference cycle ever forms.
 """
 
+import functools
 import itertools
 import operator
 import weakref
@@ -23,6 +24,12 @@ import numpy as np
 # Inputs exist before outputs: the order of creation IS a topological order.
 _sequence_nr = itertools.count()
 _age = operator.attrgetter("_sequence_nr")
+
+
+@functools.lru_cache
+def _shared(made):
+    """One tuple in place of all its equals, for the garbage collector walks over a deep graph."""
+    return made
 
 
 class View:
@@ -337,6 +344,7 @@ class Function:
     _makes_new = False  # the outputs are new tensors: never an argument, never a view
     _of_arrays = False  # backward is arithmetic alone: right for arrays as it is for Tensors
     _asks_for = None  # given needs_input_grad: which of the saved tensors backward will ask for
+    _number_nr = None  # the slot of an argument that is no tensor; 0 in an operation of two numbers
     _children = _slots = ()  # for each argument: node or leaf, or None; which of its outputs
     _metas = ()  # shape and type of each output: what the gradients have to fit
     setup_context = None
@@ -391,7 +399,7 @@ class Function:
             return quietly(cls.forward, ctx, *args)  # nothing to note or record
         children, slots, needed = [], [], False
         for a in args:
-            child = nr = None
+            child, nr = None, cls._number_nr
             if isinstance(a, Tensor):
                 if a._view is not None:  # it asks its base, and may be taken again
                     child = (a.grad_fn or a) if a.requires_grad else None
@@ -401,8 +409,8 @@ class Function:
                 needed = needed or child is not None
             children.append(child)
             slots.append(nr)
-        # Tuples, and few: what a deep graph holds the garbage collector walks over.
-        ctx._children, ctx._slots = tuple(children), tuple(slots)
+        # Tuples, and few of them: see `_shared`.
+        ctx._children, ctx._slots = tuple(children), _shared(tuple(slots))
         forward = cls._forward if cls.setup_context else cls.forward
         mode.enabled, mode.quiet = False, True
         try:
@@ -464,11 +472,13 @@ class Function:
     def _record(self, out):
         self._sequence_nr = next(_sequence_nr)
         constants = self._non_differentiable and [id(t) for t in self._non_differentiable]
-        outputs = out if type(out) is tuple else (out,)
-        self._metas = tuple([(tensor._data.shape, tensor._data.dtype) for tensor in outputs])
-        for nr, tensor in enumerate(outputs):
-            if tensor._data.dtype.kind == "f" and id(tensor) not in constants:
+        metas = []
+        for nr, tensor in enumerate(out if type(out) is tuple else (out,)):
+            array = tensor._data
+            metas.append((array.shape, array.dtype))
+            if array.dtype.kind == "f" and id(tensor) not in constants:
                 tensor._requires_grad, tensor._grad_fn, tensor._output_nr = True, self, nr
+        self._metas = _shared(tuple(metas))
         if constants:
             self._non_differentiable = ()
         if self._saved:
@@ -499,7 +509,7 @@ class Function:
             if tensor._grad_fn is self:
                 parts = tensor._data, writes, tensor._output_nr
                 self._saved = (*self._saved[:i], parts, *self._saved[i + 1 :])
-        self._versions = tuple(versions)
+        self._versions = _shared(tuple(versions))
 
     @property
     def saved_tensors(self):

@@ -638,6 +638,22 @@ def test_the_graph_reads_as_torchs():
     assert graph(mini, mini.nn) == graph(torch, torch.nn)
 
 
+@pytest.mark.parametrize("number", [1.0, -0.0, 1 / 3, 7e4, 1e300, float("inf"), float("nan"), 2])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
+@pytest.mark.parametrize("shape", [(), (3,), (0,)])
+def test_a_sum_with_a_number(number, dtype, shape):
+    def program(f):
+        x = f.full(shape, -0.0).to(getattr(f, dtype))
+        if dtype != "int64":
+            x.requires_grad_()
+        sums = [x + number, number + x, x - number, number - x, f.add(x, number, alpha=2)]
+        nodes = [out.grad_fn and out.grad_fn.next_functions for out in sums]
+        signs = [f.signbit(out) for out in sums]
+        return sums, signs, [[(child is None, nr) for child, nr in n or ()] for n in nodes]
+
+    agree(program)
+
+
 @pytest.mark.filterwarnings("ignore:Using backward")  # torch's, once, about create_graph
 @pytest.mark.parametrize("f", [mini, torch], ids=["mini", "torch"])
 def test_gradients_add_up_in_place_unless_their_graph_is_wanted(f):

@@ -2,6 +2,7 @@
 
 from dlcourse.mini._core import Function, Tensor
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
+from dlcourse.mini._grad_mode import quietly
 
 import numpy as np
 
@@ -32,16 +33,19 @@ def as_tensor_operand(x, other):
     So 3.0 leaves float32 alone, and turns int64 into the default float type.
     """
     mine = other._data.dtype
-    if type(x) in (float, int) and mine.kind == "f":  # nearly always; the rest takes a microsecond
+    # Nearly always; the rest takes a microsecond.  What is larger may be inf in the type.
+    if type(x) in (float, int) and mine.kind == "f" and -6e4 < x < 6e4:
         return Tensor(np.array(x, mine))
     if isinstance(x, Tensor):
         return x
     if isinstance(x, bool | np.bool_):
         return Tensor(np.asarray(x))
     if isinstance(x, int | np.integer):  # what is too large, or below 0, goes round
-        return Tensor(np.asarray(np.asarray(x).astype(np.int64 if mine.kind == "b" else mine)))
+        wanted = np.int64 if mine.kind == "b" else mine
+        return Tensor(quietly(np.asarray, np.asarray(x), wanted))
     if isinstance(x, float | np.floating):
-        return Tensor(np.asarray(x, mine if mine.kind == "f" else get_default_dtype().numpy))
+        wanted = mine if mine.kind == "f" else get_default_dtype().numpy
+        return Tensor(quietly(np.asarray, x, wanted))
     if isinstance(x, np.ndarray):
         return Tensor(x)
     raise NotAnOperand(f"argument 'other' must be Tensor, not {type(x).__name__}")
@@ -54,6 +58,13 @@ def operands(x, y):
     if isinstance(x, Tensor):
         return x, as_tensor_operand(y, x)
     return as_tensor_operand(x, y), y
+
+
+def summands(x, y):
+    """As `operands`, but a number beside floats stays one: a sum keeps nothing for backward."""
+    if type(y) is float and isinstance(x, Tensor) and x._data.dtype.kind == "f":
+        return x, y
+    return operands(x, y)
 
 
 def result_dtype(x, y):
@@ -102,8 +113,11 @@ def check_broadcast(shape_a, shape_b):
 
 
 def arrays(x, y):
-    """The two arrays in the type of the result."""
-    a, b = x._data, y._data
+    """The two arrays in the type of the result; a number beside floats as it is."""
+    a = x._data
+    if type(y) is float:
+        return (a if a.ndim else a[()]), y
+    b = y._data
     if a.shape != b.shape:
         check_broadcast(a.shape, b.shape)
     if a.dtype is b.dtype:

@@ -16,6 +16,7 @@ from dlcourse.mini.ops.operation import (
     masked,
     operands,
     result_dtype,
+    summands,
 )
 
 import numpy as np
@@ -24,6 +25,8 @@ import numpy as np
 
 
 class Add(Op):
+    _number_nr = 0
+
     @staticmethod
     def forward(ctx, x, y):
         a, b = arrays(x, y)
@@ -36,6 +39,8 @@ class Add(Op):
 
 def subtractable(x, y):
     """The arrays of x and y, neither of them of booleans."""
+    if type(y) is float:
+        return arrays(x, y)
     kinds = x._data.dtype.kind + y._data.dtype.kind
     if "b" in kinds:
         which, instead = "a bool tensor", "If you are trying to invert a mask, use the `~` or "
@@ -49,6 +54,8 @@ def subtractable(x, y):
 
 
 class Sub(Op):
+    _number_nr = 0
+
     @staticmethod
     def forward(ctx, x, y):
         a, b = subtractable(x, y)
@@ -433,8 +440,10 @@ Remainder._asks_for = staticmethod(lambda needs_x, needs_y, _: (needs_y, needs_y
 
 def add(input, other, *, alpha=1):
     """input + alpha * other."""
-    x, y = operands(input, other)
-    return Add.apply(x, y if alpha == 1 and alpha is not True else scaled(alpha, x, y))
+    x, y = summands(input, other)
+    if alpha != 1 or alpha is True:
+        y = scaled(alpha, *operands(x, y))
+    return Add.apply(x, y)
 
 
 def scaled(alpha, x, y):
@@ -451,8 +460,9 @@ def scaled(alpha, x, y):
 
 def sub(input, other, *, alpha=1):
     """input - alpha * other."""
-    x, y = operands(input, other)
+    x, y = summands(input, other)
     if alpha != 1 or alpha is True:
+        x, y = operands(x, y)
         subtractable(x, y)
         y = scaled(alpha, x, y)
     return Sub.apply(x, y)
