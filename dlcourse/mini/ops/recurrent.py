@@ -134,7 +134,7 @@ class LstmLayer(Recurrent):
         gates = x._data @ (w_ih._data.T * scale)  # (N, 4 * H)
         if b_ih is not None:
             gates += (b_ih._data + b_hh._data) * scale
-        recurrent = w_hh._data.T * scale
+        recurrent = np.multiply(w_hh._data.T, scale, order="C")  # the products of steps read it so
         n_rows = len(gates)
         ctx.gates, ctx.before = gates, np.empty((n_rows, h._data.shape[1]), dtype)
         ctx.cells, ctx.tanh = np.empty((2, n_rows, size), dtype)
