@@ -53,7 +53,8 @@ class Tensor:
     it counts the writes to the memory.  `dlcourse.mini.ops` binds the operations, in one table.
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_grad_fn", "_hooks", "_output_nr",
+    # In __dict__ stands what users set: `weight.no_decay = True`.
+    __slots__ = ("__dict__", "__weakref__", "_data", "_grad", "_grad_fn", "_hooks", "_output_nr",
                  "_requires_grad", "_view", "_writes")  # fmt: skip
     __array_priority__ = 1000  # ndarray * Tensor asks Tensor first
 

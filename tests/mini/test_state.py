@@ -1,5 +1,6 @@
 """What one asks a tensor, conversions, random numbers, the default dtype."""
 
+import copy
 import pickle
 
 from dlcourse import mini
@@ -237,10 +238,22 @@ def test_every_method_of_the_tables_is_asked_about():
     assert sorted(tables.keys() - covered() - rows - views) == []
 
 
-def test_tensors_are_pickled():
-    import copy
-    import pickle
+@pytest.mark.parametrize("f", [mini, torch], ids=["mini", "torch"])
+def test_a_tensor_keeps_what_users_set(f):
+    x = f.ones(2)
+    x.decay = [1]
+    deep, shallow, stored = copy.deepcopy(x), copy.copy(x), pickle.loads(pickle.dumps(x))
+    assert deep.decay == shallow.decay == stored.decay == [1]
+    assert deep.decay is not x.decay
+    assert shallow.decay is x.decay
+    assert not hasattr(x.clone(), "decay")
+    assert not hasattr(x.detach(), "decay")
+    assert not hasattr(copy.deepcopy(f.nn.Parameter(x)), "decay")
+    with pytest.raises(AttributeError):
+        x.shape = 3
 
+
+def test_tensors_are_pickled():
     def program(f):
         base = f.arange(6.0).reshape(2, 3)
         tensors = [base[1], base.T, f.ones(2, requires_grad=True), f.nn.Parameter(f.zeros(2)),

@@ -4,6 +4,7 @@ No gradient passes here but through `to`.
 """
 
 import builtins
+import copy
 
 from dlcourse.mini import _dtype
 from dlcourse.mini._core import Tensor
@@ -104,12 +105,13 @@ def deepcopy(self, memo):
     out = memo[id(self)] = Tensor(self._data.copy(), self._requires_grad)
     if self._grad is not None:
         out._grad = Tensor(self._grad._data.copy())
+    vars(out).update(copy.deepcopy(vars(self), memo))
     return out
 
 
 def reduce(self):
-    """What pickle keeps of a tensor: kind, values, and whether it requires a gradient."""
-    return rebuild, (builtins.type(self), self._data, self.requires_grad)
+    """What pickle keeps: kind, values, whether it requires a gradient, what users have set."""
+    return rebuild, (builtins.type(self), self._data, self.requires_grad), vars(self)
 
 
 def rebuild(kind, array, requires_grad):
