@@ -176,3 +176,5 @@ def test_an_entry_of_the_bibliography_says_what_is_found_there(key):
     assert entry.fields.get("note", "").endswith((".", "?", "!"))
     assert entry.type != "incollection"  # whose note the style does not print
     assert "$" not in entry.fields["title"]  # printed as it stands: no formula there
+    assert entry.type != "article" or "pages" in entry.fields  # nor the volume without them
+    assert "arxiv" not in str(entry.fields.get("url", "")) + entry.fields.get("howpublished", "")
