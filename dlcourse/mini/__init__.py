@@ -46,6 +46,7 @@ from dlcourse.mini._settings import (
 )
 from dlcourse.mini.amp import autocast
 from dlcourse.mini.autograd.anomaly import is_anomaly_enabled
+from dlcourse.mini.func import vmap
 from dlcourse.mini.jit import compile
 from dlcourse.mini.ops.creation import Generator, default_generator
 
@@ -60,7 +61,7 @@ __all__ = [
     "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled", "jit", "linalg", "load",
     "nan", "nn", "no_grad", "optim", "pi", "random", "save", "set_default_device",
     "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads",
-    "set_printoptions", "special", "use_deterministic_algorithms", "utils",
+    "set_printoptions", "special", "use_deterministic_algorithms", "utils", "vmap",
 ]  # fmt: skip
 
 # mini.float32 and the like, mini.add and the like: each stands in one table.

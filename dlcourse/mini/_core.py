@@ -759,7 +759,7 @@ def backward_pass(grads, retain_graph, targets):
     {(node or leaf, output_nr): gradient}.  Gradients are Tensors where their graph is
     wanted (create_graph), else arrays.
     """
-    nodes = _reachable(grads)
+    nodes = reachable(grads)
     needed = None if targets is None else _needed(nodes, targets)
     found = {}
     # A root may be a leaf itself.
@@ -807,7 +807,7 @@ def _push(grads, key, nr, grad):
         slots[nr] = grad if slots[nr] is None else slots[nr] + grad
 
 
-def _reachable(roots):
+def reachable(roots):
     """All nodes below the roots, oldest first; without recursion, so depth has no limit."""
     reached = [root for root in roots if not isinstance(root, Tensor)]
     seen = set(reached)

@@ -10,11 +10,12 @@ import numpy as np
 class _Setting:
     """The setting of one thread."""
 
-    __slots__ = ("context", "enabled", "inference", "quiet")
+    __slots__ = ("context", "enabled", "inference", "levels", "quiet")
 
     def __init__(self):
         self.enabled, self.inference = True, False
         self.quiet = False  # inside `context`
+        self.levels = ()  # of func.vmap, which watch what is drawn and written
         self.context = contextvars.copy_context()  # in which NumPy says nothing: see `quietly`
         self.context.run(np.seterr, all="ignore")
 

@@ -42,7 +42,8 @@ ELSEWHERE = {
     "enable_grad": "test_hooks", "inference_mode": "test_hooks", "is_grad_enabled": "test_hooks",
     "is_inference_mode_enabled": "test_hooks", "no_grad": "test_hooks",
     "set_grad_enabled": "test_hooks", "autograd": "test_gradcheck", "nn": "test_modules",
-    "is_anomaly_enabled": "test_autograd_tools", "random": "test_random", "func": "test_random",
+    "is_anomaly_enabled": "test_autograd_tools", "random": "test_random", "func": "test_func",
+    "vmap": "test_func",
     "jit": "test_older_names", "compile": "test_older_names", "typename": "test_older_names",
     **dict.fromkeys(mini.FUNCTIONAL.split() + mini.IN_PLACE.split(), "test_older_names"),
     **dict.fromkeys(SETTINGS.split(), "test_older_names"),
@@ -100,7 +101,7 @@ def test_every_helper_is_called_somewhere():
     from dlcourse import testing
 
     sources = [p.read_text() for p in Path(__file__).parent.glob("test_*.py") if p.name != THIS]
-    modules = mini.autograd, mini.nn.utils, mini.nn.init, mini.utils.data, testing
+    modules = mini.autograd, mini.func, mini.nn.utils, mini.nn.init, mini.utils.data, testing
     modules += mini.distributions, mini.distributions.constraints, mini.utils.checkpoint
     for module in modules:
         own = [n for n, v in vars(module).items() if getattr(v, "__module__", 0) == module.__name__]

@@ -51,13 +51,13 @@ def _called(func, inputs, name, strict):
     return listed, outputs
 
 
-def _derivatives(outputs, inputs, vectors, create_graph):
+def derivatives(outputs, inputs, vectors, create_graph, retain_graph=True):
     """grad, with None for inputs that do not matter and outputs that depend on nothing."""
     pairs = [(out, v) for out, v in zip(outputs, vectors, strict=True) if out.requires_grad]
     if not pairs:
         return (None,) * len(inputs)
     outs, vs = zip(*pairs, strict=True)
-    return grad(outs, inputs, vs, retain_graph=True, create_graph=create_graph, allow_unused=True)
+    return grad(outs, inputs, vs, retain_graph, create_graph, allow_unused=True)
 
 
 def _filled(grads, like, strict, create_graph, what="jacobian"):
@@ -116,7 +116,7 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
             "The vector v can only be None if the user-provided function returns a single Tensor "
             "with a single element.",
         )  # fmt: skip
-    found = _derivatives(outputs, inputs, v, create_graph)
+    found = derivatives(outputs, inputs, v, create_graph)
     found = _filled(found, inputs, strict, create_graph)
     return (
         _finished(outputs, outputs_listed, create_graph),
@@ -138,14 +138,14 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
         v = _vectors(v, inputs, listed, "jvp", INPUT_OF_ONE)
         outputs_listed, outputs = _called(func, inputs, "jvp", strict)
         u = tuple(zeros_like(out).requires_grad_() for out in outputs)
-        rows = _derivatives(outputs, inputs, u, create_graph=True)
+        rows = derivatives(outputs, inputs, u, create_graph=True)
         for i, row in enumerate(rows):
             if strict and row is None:
                 raise RuntimeError(CONSTANT.format(i, NOT_STRICT))
     pairs = [(row, vector) for row, vector in zip(rows, v, strict=True) if row is not None]
     found = (None,) * len(u)
     if pairs:
-        found = _derivatives(*[[p[0] for p in pairs], u, [p[1] for p in pairs]], create_graph)
+        found = derivatives(*[[p[0] for p in pairs], u, [p[1] for p in pairs]], create_graph)
     found = _filled(found, outputs, strict, create_graph)
     return (
         _finished(outputs, outputs_listed, create_graph),
@@ -176,9 +176,9 @@ def _times_hessian(name, func, inputs, v, create_graph, strict):
         inputs = _prepared(inputs, create_graph)
         v = _vectors(v, inputs, listed, name, INPUT_OF_ONE)
         output = _one_number(func, name, strict)(*inputs)
-        slopes = _derivatives([output], inputs, [zeros_like(output) + 1], create_graph=True)
+        slopes = derivatives([output], inputs, [zeros_like(output) + 1], create_graph=True)
         slopes = _filled(slopes, inputs, strict, False)
-    found = _derivatives(slopes, inputs, v, create_graph)
+    found = derivatives(slopes, inputs, v, create_graph)
     found = _filled(found, inputs, strict, create_graph, "hessian")
     return _finished([output], False, create_graph), _finished(found, listed, create_graph)
 
@@ -213,16 +213,16 @@ def jacobian(
         inputs = _prepared(inputs, create_graph)
         outputs_listed, outputs = _called(func, inputs, "jacobian", strict)
     with set_grad_enabled(True):
-        blocks = [_block(i, out, inputs, create_graph, strict) for i, out in enumerate(outputs)]
+        blocks = [block_of(i, out, inputs, create_graph, strict) for i, out in enumerate(outputs)]
     blocks = tuple(_finished(block, listed, create_graph) for block in blocks)
     return blocks if outputs_listed else blocks[0]
 
 
-def _block(number, output, inputs, create_graph, strict):
+def block_of(number, output, inputs, create_graph, strict=False):
     """The Jacobian of one output by each of the inputs."""
     elements = output.reshape(-1)
     rows = [
-        _derivatives([element], inputs, [zeros_like(element) + 1], create_graph)
+        derivatives([element], inputs, [zeros_like(element) + 1], create_graph)
         for element in (elements[i] for i in range(elements.numel()))
     ]
     block = []

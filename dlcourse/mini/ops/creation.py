@@ -7,6 +7,7 @@ from dlcourse.mini._core import Tensor
 from dlcourse.mini._device import CPU, require_cpu
 from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
+from dlcourse.mini._grad_mode import here
 from dlcourse.mini.ops.shape import sizes
 
 import numpy as np
@@ -324,7 +325,10 @@ def manual_seed(seed):
 
 def random_source(generator=None):
     """NumPy's generator behind `generator`, or behind the default one."""
-    return (generator or default_generator)._rng
+    generator = generator or default_generator
+    for level in here.mode.levels:
+        level.draw(generator)
+    return generator._rng
 
 
 def uniform_array(generator, shape, dtype):

@@ -70,6 +70,8 @@ def note_write(x):
 
 def write(x, compute):
     """Replace the contents of `x` by `compute(x)`, in place."""
+    for level in here.mode.levels:
+        level.write(x)
     view = x._view
     if here.mode.enabled:
         if view is not None and view.forbid and (view.base.requires_grad or x.requires_grad):

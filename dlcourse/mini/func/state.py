@@ -1,10 +1,11 @@
-"""functional_call, under the name of torch.func; grad, vmap and the like are not there."""
+"""Modules as functions of their parameters and buffers."""
 
 from collections import Counter
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini.ops.shape import stack
 
-__all__ = ["functional_call"]
+__all__ = ["functional_call", "stack_module_state"]
 
 
 def functional_call(
@@ -72,3 +73,32 @@ def _place(module, name):
     """The submodule that holds a tensor, and the name it has there."""
     path, _, attribute = name.rpartition(".")
     return module.get_submodule(path), attribute
+
+
+def stack_module_state(models):
+    """(parameters, buffers) of models of one class: dicts of tensors with a new first dim.
+
+    The parameters are new leaves.  vmap of a functional_call maps over the models.
+    """
+    if len(models) == 0:
+        raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+    if len({model.training for model in models}) > 1:
+        raise RuntimeError(
+            "stack_module_state: Expected all models to have the same training/eval mode."
+        )
+    if len({type(model) for model in models}) > 1:
+        raise RuntimeError("stack_module_state: Expected all models to be of the same class.")
+    params = [dict(model.named_parameters()) for model in models]
+    buffers = [dict(model.named_buffers()) for model in models]
+    return _all_stacked(params), _all_stacked(buffers)
+
+
+def _all_stacked(dicts):
+    return {name: _stacked(name, [tensors[name] for tensors in dicts]) for name in dicts[0]}
+
+
+def _stacked(name, tensors):
+    wanted = {tensor.requires_grad for tensor in tensors}
+    if len(wanted) > 1:
+        raise RuntimeError(f"Expected {name} from each model to have the same .requires_grad")
+    return stack(tensors).detach().requires_grad_(wanted.pop())
