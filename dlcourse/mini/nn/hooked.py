@@ -9,6 +9,7 @@ class Hooked:
 
     def _start_hooks(self):
         self._forward_pre_hooks, self._forward_hooks = {}, {}
+        self._with_kwargs, self._always_called = set(), set()  # ids of hooks
         self._backward_pre_hooks, self._backward_hooks = {}, {}
         self._state_dict_pre_hooks, self._state_dict_hooks = {}, {}
         self._load_state_dict_pre_hooks, self._load_state_dict_post_hooks = {}, {}
@@ -17,14 +18,22 @@ class Hooked:
 
     def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
         """`hook(module, args)` runs before forward; what it returns (not None) replaces args."""
-        return _added(self._forward_pre_hooks, (hook, with_kwargs), prepend)
+        handle = _added(self._forward_pre_hooks, hook, prepend)
+        if with_kwargs:
+            self._with_kwargs.add(handle.id)
+        return handle
 
     def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
         """`hook(module, args, output)` runs after forward; what it returns replaces the output.
 
         With `always_call` it runs even when forward or another hook raised; output is then None.
         """
-        return _added(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
+        handle = _added(self._forward_hooks, hook, prepend)
+        if with_kwargs:
+            self._with_kwargs.add(handle.id)
+        if always_call:
+            self._always_called.add(handle.id)
+        return handle
 
     def register_full_backward_hook(self, hook, prepend=False):
         """`hook(module, grad_input, grad_output)` runs when both are known.
@@ -62,13 +71,14 @@ class Hooked:
         try:
             return self._call_each_hook(args, kwargs, called)
         except Exception:
-            for key, (hook, with_kwargs, always_call) in tuple(self._forward_hooks.items()):
-                if always_call and key not in called:
-                    _run_forward_hook(hook, with_kwargs, self, args, kwargs, None)
+            for key, hook in tuple(self._forward_hooks.items()):
+                if key in self._always_called and key not in called:
+                    self._run_forward_hook(key, hook, args, kwargs, None)
             raise
 
     def _call_each_hook(self, args, kwargs, called):
-        for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
+        for key, hook in tuple(self._forward_pre_hooks.items()):
+            with_kwargs = key in self._with_kwargs
             new = hook(self, args, kwargs) if with_kwargs else hook(self, args)
             if new is not None and with_kwargs:
                 args, kwargs = new
@@ -79,15 +89,14 @@ class Hooked:
             watch = BackwardWatch(self)
             args = watch.inputs(args)
         out = self.forward(*args, **kwargs)
-        for key, (hook, with_kwargs, _) in tuple(self._forward_hooks.items()):
+        for key, hook in tuple(self._forward_hooks.items()):
             called.add(key)
-            new = _run_forward_hook(hook, with_kwargs, self, args, kwargs, out)
+            new = self._run_forward_hook(key, hook, args, kwargs, out)
             out = out if new is None else new
         return watch.outputs(out) if watch else out
 
-
-def _run_forward_hook(hook, with_kwargs, module, args, kwargs, out):
-    return hook(module, args, kwargs, out) if with_kwargs else hook(module, args, out)
+    def _run_forward_hook(self, key, hook, args, kwargs, out):
+        return hook(self, args, kwargs, out) if key in self._with_kwargs else hook(self, args, out)
 
 
 def _added(hooks, hook, prepend=False):

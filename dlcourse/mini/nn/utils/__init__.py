@@ -1,6 +1,6 @@
 """What one does to parameters and their gradients, and to sequences of unequal lengths (`rnn`)."""
 
-from dlcourse.mini.nn.utils import parametrizations, parametrize, rnn
+from dlcourse.mini.nn.utils import parametrizations, parametrize, prune, rnn
 from dlcourse.mini.nn.utils.clip_grad import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -23,6 +23,7 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",

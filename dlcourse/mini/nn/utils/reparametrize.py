@@ -15,7 +15,7 @@ class Hook:
 
     def __init__(self, module, name):
         self.name = name
-        for other, _ in module._forward_pre_hooks.values():
+        for other in module._forward_pre_hooks.values():
             if isinstance(other, type(self)) and other.name == name:
                 raise RuntimeError(
                     f"Cannot register two {type(self).__name__} hooks on the same parameter {name}"
@@ -90,7 +90,7 @@ def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=No
 
 
 def _remove(module, name, kind, what):
-    for hook, _ in module._forward_pre_hooks.values():
+    for hook in module._forward_pre_hooks.values():
         if isinstance(hook, kind) and hook.name == name:
             break
     else:
