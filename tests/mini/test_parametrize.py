@@ -9,6 +9,7 @@ from dlcourse.testing import assert_matches
 import numpy as np
 import pytest
 import torch
+from both import same_error
 
 ENGINES = pytest.mark.parametrize("lib", [mini, torch], ids=["mini", "torch"])
 LAYERS = {
@@ -234,3 +235,112 @@ def test_what_is_written_to_a_registry_is_written_to_the_module(lib):
     assert list(net.state_dict()) == ["0.bias", "0.w"]
     net[0]._buffers["count"] = lib.zeros(1)
     assert list(net.state_dict()) == ["0.bias", "0.w", "0.count"]
+
+
+# -- orthogonal ------------------------------------------------------------------------------------
+
+ORTHOGONAL = [
+    (shape, kind, base)
+    for shape in ((4, 4), (5, 3), (3, 5), (2, 4, 3))
+    for kind in (None, "matrix_exp", "cayley", "householder")
+    for base in (True, False)
+]
+
+
+class Holder:
+    """A module with one weight of any shape."""
+
+    def __new__(cls, lib, shape):
+        module = lib.nn.Module()
+        start = np.random.default_rng(1).standard_normal(shape)
+        module.weight = lib.nn.Parameter(lib.from_numpy(start))
+        return module
+
+
+def orthogonal(lib, shape, kind, base):
+    return lib.nn.utils.parametrizations.orthogonal(
+        Holder(lib, shape), "weight", kind, use_trivialization=base
+    )
+
+
+@pytest.mark.parametrize(("shape", "kind", "base"), ORTHOGONAL)
+def test_orthogonal_trains_as_torchs(shape, kind, base):
+    ours, theirs = orthogonal(mini, shape, kind, base), orthogonal(torch, shape, kind, base)
+    state = theirs.state_dict()
+    assert list(ours.state_dict()) == list(state)
+    if base and shape[-2] == shape[-1]:  # else the base has a random part
+        assert_matches(ours.state_dict(), state)
+    if not base:
+        assert_matches(ours.state_dict(), state, rtol=1e-9, atol=1e-12)
+    ours.load_state_dict({n: mini.from_numpy(t.numpy().copy()) for n, t in state.items()})
+
+    def steps(lib, module):
+        optimizer, out = lib.optim.SGD(module.parameters(), lr=0.1), []
+        target = lib.arange(float(np.prod(shape)), dtype=lib.float64).reshape(shape).sin()
+        for _ in range(3):
+            weight = module.weight
+            optimizer.zero_grad()
+            ((weight - target) ** 3).sum().backward()
+            optimizer.step()
+            out += [weight.detach(), module.parametrizations.weight.original.grad.clone()]
+        return out
+
+    assert_matches(steps(mini, ours), steps(torch, theirs), rtol=1e-8, atol=1e-10)
+    q = ours.weight.detach().numpy()
+    q = q if q.shape[-2] >= q.shape[-1] else q.swapaxes(-1, -2)
+    np.testing.assert_allclose(
+        q.swapaxes(-1, -2) @ q, np.eye(q.shape[-1]) + 0 * q[..., :1, :1], atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (5, 3), (3, 5)])
+@pytest.mark.parametrize("kind", ["matrix_exp", "householder"])
+def test_what_is_orthogonal_is_kept(shape, kind):
+    """At the start, and when it is assigned."""
+    for lib in (mini, torch):
+        module = Holder(lib, shape)
+        lib.nn.init.orthogonal_(module.weight)
+        before = module.weight.detach().clone()
+        lib.nn.utils.parametrizations.orthogonal(module, orthogonal_map=kind)
+        assert lib.allclose(module.weight, before)
+        again = lib.nn.init.orthogonal_(lib.empty(shape, dtype=lib.float64))
+        module.weight = again
+        assert lib.allclose(module.weight, again)
+        two = copy.deepcopy(module)
+        assert lib.allclose(two.weight, again)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (5, 3), (3, 5), (1, 1), (4, 1)])
+def test_reflections_are_found_again(shape):
+    """Without a base the reflections of an orthogonal matrix are those of torch, signs and all."""
+    for diagonal in (1, -1):
+        start = np.linalg.qr(np.random.default_rng(0).standard_normal((5, 5)))[0][: shape[0]]
+        wide = shape[0] < shape[1]
+        start = np.linalg.qr(start[:, : shape[1]].T if wide else start[:, : shape[1]])[0]
+        start = diagonal * (start.T if wide else start)
+        found = []
+        for lib in (mini, torch):
+            module = lib.nn.Module()
+            module.weight = lib.nn.Parameter(lib.from_numpy(start.copy()))
+            lib.nn.utils.parametrizations.orthogonal(
+                module, orthogonal_map="householder", use_trivialization=False
+            )
+            found.append([module.weight, module.parametrizations.weight.original])
+            assert np.allclose(module.weight.detach().numpy(), start)
+        assert_matches(*found, rtol=1e-9, atol=1e-12)
+
+
+ORTHOGONAL_ERRORS = {
+    "a vector": lambda f: f.nn.utils.parametrizations.orthogonal(f.nn.Linear(2, 3), "bias"),
+    "no such": lambda f: f.nn.utils.parametrizations.orthogonal(f.nn.Linear(2, 3), "wait"),
+    "no map": lambda f: f.nn.utils.parametrizations.orthogonal(f.nn.Linear(2, 3), "weight", "qr"),
+    "shape": lambda f: setattr(orthogonal(f, (3, 3), None, True), "weight", f.ones(2, 3).double()),
+    "assigned": lambda f: setattr(
+        orthogonal(f, (3, 3), "cayley", False), "weight", f.eye(3).double()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ORTHOGONAL_ERRORS)
+def test_orthogonal_is_refused_as_in_torch(name):
+    same_error(ORTHOGONAL_ERRORS[name])
