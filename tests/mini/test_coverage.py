@@ -102,7 +102,7 @@ def test_every_helper_is_called_somewhere():
 
     sources = [p.read_text() for p in Path(__file__).parent.glob("test_*.py") if p.name != THIS]
     modules = mini.autograd, mini.func, mini.nn.utils, mini.nn.init, mini.utils.data, testing
-    modules += mini.nn.utils.prune, mini.nn.utils.parametrizations, mini.nn.utils.parametrize
+    modules += mini.nn.utils.prune, mini.nn.utils.parametrizations
     modules += mini.distributions, mini.distributions.constraints, mini.utils.checkpoint
     for module in modules:
         own = [n for n, v in vars(module).items() if getattr(v, "__module__", 0) == module.__name__]

@@ -74,6 +74,33 @@ CASES = {
     "MultivariateNormal of the inverse": (
         lambda f, a, b: f.distributions.MultivariateNormal(a, precision_matrix=matrix(f, b)),
         [(3,), (3, 3)], real, (2, 3), ["variance", "entropy", "log_prob"]),
+    "tanh of Normal": (
+        lambda f, a, b: f.distributions.TransformedDistribution(
+            f.distributions.Normal(a, b.exp()), f.distributions.TanhTransform()),
+        [(2, 3), (3,)], lambda f, x: (x / 2).tanh(), (4, 2, 3), ["log_prob", "cdf", "icdf"]),
+    "several of vectors": (
+        lambda f, a, b: f.distributions.TransformedDistribution(
+            f.distributions.Independent(f.distributions.Normal(a, 1.5), 1),
+            [f.distributions.AffineTransform(b, b.exp(), event_dim=1),
+             f.distributions.SigmoidTransform(),
+             f.distributions.AffineTransform(1.0, -2.0)]),
+        [(2, 3), (3,)], lambda f, x: x.tanh() * 0.9, (4, 2, 3), ["log_prob"]),
+    "affine events": (
+        lambda f, a, b: f.distributions.TransformedDistribution(
+            f.distributions.Laplace(a, 0.8), f.distributions.AffineTransform(b, -b.exp(), 1)),
+        [(3,), (2, 3)], real, (2, 3), ["log_prob"]),
+    "falling": (
+        lambda f, a, b: f.distributions.TransformedDistribution(
+            f.distributions.Laplace(a * 0 + 0.3, 0.8),
+            [f.distributions.AffineTransform(a, -b.exp()), f.distributions.SoftplusTransform(),
+             f.distributions.ExpTransform().inv, f.distributions.ExpTransform()]),
+        [(2, 3), (3,)], lambda f, x: x.exp(), (2, 3), ["log_prob", "cdf", "icdf"]),
+    "no transforms": (
+        lambda f, a: f.distributions.TransformedDistribution(f.distributions.Normal(a, 1.0), []),
+        [(3,)], real, (2, 3), ["log_prob", "cdf", "icdf"]),
+}  # fmt: skip
+WITHOUT_MOMENTS = {
+    "tanh of Normal", "several of vectors", "affine events", "falling", "no transforms",
 }  # fmt: skip
 
 
@@ -124,7 +151,9 @@ def test_shapes_and_names(name):
         facts = p.has_rsample, p.has_enumerate_support, [d.requires_grad for d in draws]
         texts = [sentence(str(d)) for d in (p, wide)]
         event = value(f, x).reshape(-1, *p.event_shape)[0]
-        answers = [wide.mean, wide.variance, wide.entropy(), wide.log_prob(event)]
+        answers = [wide.log_prob(event)]
+        if name not in WITHOUT_MOMENTS:
+            answers += [wide.mean, wide.variance, wide.entropy()]
         if p.has_enumerate_support:
             answers += [p.enumerate_support(), wide.enumerate_support(expand=False)]
             answers.append(p.log_prob(p.enumerate_support()))
@@ -232,6 +261,20 @@ def test_kl_divergence_of_what_cannot_be():
             kl(d.Uniform(t([0.0, 1, 2]), 3.0), d.Uniform(1.0, t([4.0, 2.0, 3.0]))),
             kl(d.Uniform(t([-1.0, 0.0]), 3.0), d.Exponential(2.0)),
         ]  # fmt: skip
+
+    agree(program)
+
+
+def test_kl_divergence_of_what_is_transformed_alike():
+    def program(f):
+        d = f.distributions
+        ways = [d.TanhTransform()], [d.AffineTransform(0.0, 2.0), d.TanhTransform()]
+        p, q = (d.Normal(f.tensor([0.0, x]), 1.0) for x in (1.0, -0.5))
+        p0 = d.TransformedDistribution(p, ways[0])
+        q0, q1 = (d.TransformedDistribution(q, way) for way in ways)
+        with pytest.raises(NotImplementedError):
+            d.kl_divergence(p0, q1)
+        return d.kl_divergence(p0, q0)
 
     agree(program)
 
@@ -501,6 +544,9 @@ REPARAMETRISED = {
     "Exponential": lambda d, a, b: d.Exponential(a**2 + b),
     "MultivariateNormal": lambda d, a, b: d.MultivariateNormal(a, scale_tril=b.diag()),
     "Independent": lambda d, a, b: d.Independent(d.Normal(a, b), 1),
+    "TransformedDistribution": lambda d, a, b: d.TransformedDistribution(
+        d.Normal(a, b), [d.AffineTransform(b, a), d.TanhTransform()]
+    ),
 }
 
 
@@ -607,3 +653,134 @@ def test_the_names_are_those_of_torch():
     assert not set(mini.distributions.__all__) - set(dir(torch.distributions))
     with pytest.raises(AttributeError, match="no attribute 'distribution'"):
         _ = mini.distribution
+
+
+# -- transforms ------------------------------------------------------------------------------------
+
+TRANSFORMS = {
+    "exp": lambda d, t: d.ExpTransform(),
+    "sigmoid": lambda d, t: d.SigmoidTransform(cache_size=1),
+    "softplus": lambda d, t: d.SoftplusTransform(),
+    "tanh": lambda d, t: d.TanhTransform(cache_size=1),
+    "affine": lambda d, t: d.AffineTransform(1.0, -2.5),
+    "affine of tensors": lambda d, t: d.AffineTransform(t([1.0, 2.0]), t([[-2.0, 3.0]])),
+    "affine of vectors": lambda d, t: d.AffineTransform(0.5, t([2.0, 3.0]), event_dim=1),
+    "composed": lambda d, t: d.ComposeTransform(
+        [d.AffineTransform(0.5, 0.2, 1), d.TanhTransform(), d.AffineTransform(2.0, 0.7)]
+    ),
+    "composed, with a cache": lambda d, t: d.ComposeTransform(
+        [d.ExpTransform(), d.AffineTransform(1.0, t(3.0))], cache_size=1
+    ),
+    "identity": lambda d, t: d.identity_transform,
+    "inverse": lambda d, t: d.ExpTransform().inv,
+    "inverse of composed": lambda d, t: (
+        d.ComposeTransform([d.ExpTransform().inv, d.SigmoidTransform()]).inv
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_transform(name):
+    def program(f):
+        t = TRANSFORMS[name](f.distributions, f.tensor)
+        x = f.tensor([[0.3, 0.7], [0.2, 0.9]], requires_grad=True)
+        y = t(x)
+        back, again = t.inv(y), t.inv(y.detach().clone())
+        slope = t.log_abs_det_jacobian(x, y)
+        shapes = t.forward_shape(f.Size((5, 1))), t.inverse_shape(f.Size((5, 2)))
+        facts = [t.bijective, t.sign, t.domain.event_dim, t.codomain.event_dim, back is x]
+        facts += [t == t.with_cache(), t == f]
+        texts = repr(t), repr(t.domain), repr(t.codomain), repr(t.inv)
+        out = [y, back, again, slope, t.inv.log_abs_det_jacobian(y, x)]
+        return out, derivatives(f, [y, slope], [x]), [list(s) for s in shapes], facts, texts
+
+    agree(program, rtol=1e-5, atol=1e-5)
+
+
+def test_the_tanh_of_large_numbers_is_undone_with_a_cache():
+    def program(f):
+        d, out = f.distributions, []
+        for size in (0, 1):
+            p = d.TransformedDistribution(
+                d.Normal(f.tensor([20.0]), 0.001, validate_args=False),
+                d.TanhTransform(size), validate_args=False,
+            )  # fmt: skip
+            out.append(p.log_prob(p.rsample()).isfinite())
+        return out
+
+    agree(program)
+    assert program(mini)[1].all()
+
+
+def test_a_transform_of_ones_own():
+    """As soft actor-critic defines it."""
+
+    def program(f):
+        d = f.distributions
+
+        class Squash(d.transforms.Transform):
+            domain = d.constraints.real
+            codomain = d.constraints.interval(-1.0, 1.0)
+            bijective = True
+            sign = +1
+
+            def __init__(self, cache_size=1):
+                super().__init__(cache_size=cache_size)
+
+            def __eq__(self, other):
+                return isinstance(other, Squash)
+
+            def _call(self, x):
+                return x.tanh()
+
+            def _inverse(self, y):
+                return 0.5 * (y.log1p() - (-y).log1p())
+
+            def log_abs_det_jacobian(self, x, y):
+                return 2.0 * (math.log(2.0) - x - f.nn.functional.softplus(-2.0 * x))
+
+        mean = f.tensor([[0.1, -0.4]], dtype=f.float64, requires_grad=True)
+        p = d.transformed_distribution.TransformedDistribution(d.Normal(mean, 0.5), [Squash()])
+        action = f.tensor([[0.3, -0.2], [0.9, 0.1]], dtype=f.float64)
+        log_prob = p.log_prob(action).sum(-1, keepdim=True)
+        draw = p.rsample()
+        assert f.allclose(p.log_prob(draw), p.log_prob(draw.clone()))
+        mu = p.base_dist.mean
+        for tr in p.transforms:
+            mu = tr(mu)
+        return log_prob, f.autograd.grad(log_prob.sum(), mean), mu, draw.requires_grad, p.support
+
+    ours, theirs = program(mini), program(torch)
+    assert_matches(ours[:4], theirs[:4])
+    assert repr(ours[4]) == repr(theirs[4])
+
+
+def test_a_scale_shared_by_an_event_counts_for_each_number_of_it():
+    """torch counts it once, so that the density does not integrate to 1."""
+    t = mini.tensor
+    shared = mini.distributions.AffineTransform(t([0.0, 1.0]), t([2.0]), event_dim=1)
+    full = mini.distributions.AffineTransform(t([0.0, 1.0]), t([2.0, 2.0]), event_dim=1)
+    x = mini.ones(3, 2)
+    assert_matches(shared.log_abs_det_jacobian(x, x), full.log_abs_det_jacobian(x, x))
+
+
+TRANSFORM_ERRORS = {
+    "cache_size": lambda d, t: d.ExpTransform(cache_size=2),
+    "no transform": lambda d, t: d.TransformedDistribution(d.Normal(0.0, 1.0), [3]),
+    "no list": lambda d, t: d.TransformedDistribution(d.Normal(0.0, 1.0), 3),
+    "too small": lambda d, t: d.TransformedDistribution(
+        d.Normal(0.0, 1.0), d.AffineTransform(0.0, 1.0, event_dim=1)
+    ),
+    "outside": lambda d, t: d.TransformedDistribution(
+        d.Normal(0.0, 1.0), d.TanhTransform()
+    ).log_prob(t([2.0])),
+    "no entropy": lambda d, t: d.TransformedDistribution(
+        d.Normal(0.0, 1.0), d.TanhTransform()
+    ).entropy(),
+    "nothing defined": lambda d, t: d.Transform()(t([1.0])),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORM_ERRORS)
+def test_transforms_are_refused_as_in_torch(name):
+    same_error(lambda f: TRANSFORM_ERRORS[name](f.distributions, f.tensor), name != "outside")

@@ -9,7 +9,7 @@
 Numbers drawn come from mini's generator, so that the same seed gives others than torch's.
 """
 
-from dlcourse.mini.distributions import constraints
+from dlcourse.mini.distributions import constraints, transforms
 from dlcourse.mini.distributions.bernoulli import Bernoulli
 from dlcourse.mini.distributions.categorical import Categorical
 from dlcourse.mini.distributions.distribution import Distribution
@@ -21,10 +21,23 @@ from dlcourse.mini.distributions.log_normal import LogNormal
 from dlcourse.mini.distributions.multivariate_normal import MultivariateNormal
 from dlcourse.mini.distributions.normal import Normal
 from dlcourse.mini.distributions.one_hot_categorical import OneHotCategorical
+from dlcourse.mini.distributions.transformed_distribution import TransformedDistribution
+from dlcourse.mini.distributions.transforms import (
+    AffineTransform,
+    ComposeTransform,
+    ExpTransform,
+    SigmoidTransform,
+    SoftplusTransform,
+    TanhTransform,
+    Transform,
+    identity_transform,
+)
 from dlcourse.mini.distributions.uniform import Uniform
 
 __all__ = [
-    "Bernoulli", "Categorical", "Distribution", "Exponential", "Independent", "Laplace",
-    "LogNormal", "MultivariateNormal", "Normal", "OneHotCategorical", "Uniform", "constraints",
-    "kl_divergence", "register_kl",
+    "AffineTransform", "Bernoulli", "Categorical", "ComposeTransform", "Distribution",
+    "ExpTransform", "Exponential", "Independent", "Laplace", "LogNormal", "MultivariateNormal",
+    "Normal", "OneHotCategorical", "SigmoidTransform", "SoftplusTransform", "TanhTransform",
+    "Transform", "TransformedDistribution", "Uniform", "constraints", "identity_transform",
+    "kl_divergence", "register_kl", "transforms",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from dlcourse.mini.distributions.multivariate_normal import (
 )
 from dlcourse.mini.distributions.normal import Normal
 from dlcourse.mini.distributions.one_hot_categorical import OneHotCategorical
+from dlcourse.mini.distributions.transformed_distribution import TransformedDistribution
 from dlcourse.mini.distributions.uniform import Uniform
 from dlcourse.mini.distributions.utils import sum_rightmost
 from dlcourse.mini.linalg import solve_triangular
@@ -134,6 +135,13 @@ def _independent_independent(p, q):
             f"{moved} and {q.reinterpreted_batch_ndims}"
         )
     return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), moved)
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _transformed_transformed(p, q):
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError("KL(p || q) of two transformed wants the same transforms")
+    return kl_divergence(p.base_dist, q.base_dist)
 
 
 @register_kl(MultivariateNormal, MultivariateNormal)
