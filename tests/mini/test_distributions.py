@@ -74,6 +74,49 @@ CASES = {
     "MultivariateNormal of the inverse": (
         lambda f, a, b: f.distributions.MultivariateNormal(a, precision_matrix=matrix(f, b)),
         [(3,), (3, 3)], real, (2, 3), ["variance", "entropy", "log_prob"]),
+    "Gamma": (lambda f, a, b: f.distributions.Gamma(a.exp() + 1.1, b.exp()),
+              [(2, 3), (3,)], lambda f, x: x.exp(), (4, 2, 3),
+              ["mean", "mode", "variance", "stddev", "entropy", "log_prob"]),
+    "Chi2": (lambda f, a: f.distributions.Chi2(a.exp() + 1), [(2, 3)], lambda f, x: x.exp(), (2, 3),
+             ["mean", "variance", "log_prob"]),
+    "Beta": (lambda f, a, b: f.distributions.Beta(a.exp() + 1.1, b.exp() + 1.2),
+             [(2, 3), (3,)], lambda f, x: x.sigmoid(), (4, 2, 3),
+             ["mean", "mode", "variance", "stddev", "entropy", "log_prob"]),
+    "Beta of small ones": (lambda f, a, b: f.distributions.Beta(a.sigmoid(), b.exp()),
+                           [(3,), (3,)], lambda f, x: x.sigmoid(), (2, 3), ["log_prob"]),
+    "Dirichlet": (lambda f, a: f.distributions.Dirichlet(a.exp() + 1.1),
+                  [(2, 4)], lambda f, x: x.softmax(-1), (3, 2, 4),
+                  ["mean", "mode", "variance", "stddev", "entropy", "log_prob"]),
+    "Poisson": (lambda f, a: f.distributions.Poisson(a.exp()), [(2, 3)],
+                lambda f, x: (x.abs() * 3).floor(), (4, 2, 3),
+                ["mean", "mode", "variance", "stddev", "log_prob"]),
+    "Geometric of probs": (lambda f, a: f.distributions.Geometric(a.sigmoid()), [(2, 3)],
+                           lambda f, x: (x.abs() * 3).floor(), (4, 2, 3), DISCRETE),
+    "Geometric of logits": (lambda f, a: f.distributions.Geometric(logits=a), [(3,)],
+                            lambda f, x: (x.abs() * 3).floor(), (2, 3), DISCRETE),
+    "Gumbel": (lambda f, a, b: f.distributions.Gumbel(a, b.exp()), [(2, 3), (3,)], real, (4, 2, 3),
+               CONTINUOUS),
+    "RelaxedBernoulli": (
+        lambda f, a, b: f.distributions.RelaxedBernoulli(b.exp(), logits=a),
+        [(2, 3), ()], lambda f, x: x.sigmoid(), (4, 2, 3), ["log_prob"]),
+    "RelaxedBernoulli of probs": (
+        lambda f, a, b: f.distributions.RelaxedBernoulli(b.exp(), a.sigmoid()),
+        [(2, 3), (3,)], lambda f, x: x.sigmoid(), (2, 3), ["log_prob"]),
+    "RelaxedOneHotCategorical": (
+        lambda f, a, b: f.distributions.RelaxedOneHotCategorical(b.exp(), logits=a),
+        [(2, 4), ()], lambda f, x: x.softmax(-1), (3, 2, 4), ["log_prob"]),
+    "RelaxedOneHotCategorical of probs": (
+        lambda f, a, b: f.distributions.RelaxedOneHotCategorical(b.exp(), a.exp()),
+        [(4,), ()], lambda f, x: x.softmax(-1), (3, 4), ["log_prob"]),
+    "mixture of normals": (
+        lambda f, a, b: f.distributions.MixtureSameFamily(
+            f.distributions.Categorical(logits=a), f.distributions.Normal(b, b.abs() + 0.5)),
+        [(2, 4), (2, 4)], real, (3, 2), ["mean", "variance", "stddev", "log_prob", "cdf"]),
+    "mixture of vectors": (
+        lambda f, a, b: f.distributions.MixtureSameFamily(
+            f.distributions.Categorical(a.exp()),
+            f.distributions.Independent(f.distributions.Normal(b, b.abs() + 0.5), 1)),
+        [(2, 4), (2, 4, 3)], real, (5, 2, 3), ["mean", "variance", "log_prob"]),
     "tanh of Normal": (
         lambda f, a, b: f.distributions.TransformedDistribution(
             f.distributions.Normal(a, b.exp()), f.distributions.TanhTransform()),
@@ -101,6 +144,8 @@ CASES = {
 }  # fmt: skip
 WITHOUT_MOMENTS = {
     "tanh of Normal", "several of vectors", "affine events", "falling", "no transforms",
+    "RelaxedBernoulli", "RelaxedBernoulli of probs",
+    "RelaxedOneHotCategorical", "RelaxedOneHotCategorical of probs",
 }  # fmt: skip
 
 
@@ -153,7 +198,9 @@ def test_shapes_and_names(name):
         event = value(f, x).reshape(-1, *p.event_shape)[0]
         answers = [wide.log_prob(event)]
         if name not in WITHOUT_MOMENTS:
-            answers += [wide.mean, wide.variance, wide.entropy()]
+            answers += [wide.mean, wide.variance]
+        if name not in WITHOUT_MOMENTS and "mixture" not in name and name != "Poisson":
+            answers.append(wide.entropy())
         if p.has_enumerate_support:
             answers += [p.enumerate_support(), wide.enumerate_support(expand=False)]
             answers.append(p.log_prob(p.enumerate_support()))
@@ -412,7 +459,7 @@ def test_constraints():
         of_numbers = [
             c.real, c.boolean, c.positive, c.nonnegative, c.unit_interval, c.greater_than(0.5),
             c.greater_than_eq(0.5), c.less_than(0.5), c.interval(0.0, 1.0),
-            c.half_open_interval(0.0, 1.0), c.integer_interval(0, 1),
+            c.half_open_interval(0.0, 1.0), c.integer_interval(0, 1), c.nonnegative_integer,
         ]  # fmt: skip
         vectors = t([[0.0, 1.0], [0.5, 0.5], [1.0, 1.0], [2.0, -1.0]])
         of_vectors = [c.real_vector, c.simplex, c.one_hot, c.independent(c.positive, 1)]
@@ -544,6 +591,9 @@ REPARAMETRISED = {
     "Exponential": lambda d, a, b: d.Exponential(a**2 + b),
     "MultivariateNormal": lambda d, a, b: d.MultivariateNormal(a, scale_tril=b.diag()),
     "Independent": lambda d, a, b: d.Independent(d.Normal(a, b), 1),
+    "Gumbel": lambda d, a, b: d.Gumbel(a, b),
+    "RelaxedBernoulli": lambda d, a, b: d.RelaxedBernoulli(b, logits=a),
+    "RelaxedOneHotCategorical": lambda d, a, b: d.RelaxedOneHotCategorical(b[0], logits=a),
     "TransformedDistribution": lambda d, a, b: d.TransformedDistribution(
         d.Normal(a, b), [d.AffineTransform(b, a), d.TanhTransform()]
     ),
@@ -567,7 +617,132 @@ def test_gradients_flow_through_a_draw(name):
 def test_every_reparametrised_one_is_tried():
     public = [getattr(mini.distributions, n) for n in mini.distributions.__all__]
     with_rsample = [c.__name__ for c in public if getattr(c, "has_rsample", False)]
-    assert set(with_rsample) == set(REPARAMETRISED)
+    assert set(with_rsample) == set(REPARAMETRISED) | {"Gamma", "Chi2", "Beta", "Dirichlet"}
+
+
+# -- draws by rejection ----------------------------------------------------------------------------
+
+
+def test_the_slope_of_a_gamma_draw_keeps_its_probability():
+    """Against torch's incomplete gamma function: P(a + h, z + h dz/da) is P(a, z)."""
+    for a in (0.02, 0.3, 1.0, 2.5, 9.0, 40.0, 300.0):
+        a = mini.full((200,), a, dtype=mini.float64, requires_grad=True)
+        mini.manual_seed(0)
+        z = mini.distributions.Gamma(a, 1.0).rsample()
+        (slope,) = mini.autograd.grad(z.sum(), a)
+        h = 1e-5 * a.detach()
+        kept = []
+        for step in (h, -h):
+            moved = z.detach() + step * slope
+            alpha = torch.from_numpy((a.detach() + step).numpy())
+            kept.append(torch.special.gammainc(alpha, torch.from_numpy(moved.numpy())))
+        density = mini.distributions.Gamma(a, 1.0).log_prob(z).exp().detach().numpy()
+        error = (kept[0] - kept[1]).numpy() / (2 * h.numpy()) / density
+        near = z.detach().numpy() > 1e-12
+        assert near.any()
+        np.testing.assert_allclose((error / slope.numpy())[near], 0, atol=1e-6)
+
+
+def test_a_gamma_draw_is_differentiated_once():
+    a = mini.tensor([2.0], requires_grad=True)
+    (slope,) = mini.autograd.grad(mini.distributions.Gamma(a, 1.0).rsample(), a, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.backward()
+
+
+def moments(f):
+    """(draws, mean, variance) of distributions whose draws can only be counted."""
+    d, t = f.distributions, f.tensor
+    return {
+        "Gamma": d.Gamma(t([0.3, 2.0]), t([1.0, 3.0])), "Chi2": d.Chi2(t([3.0, 1.0])),
+        "Beta": d.Beta(t([0.4, 2.0]), t([1.5, 3.0])), "Gumbel": d.Gumbel(t([0.4, -2.0]), 1.5),
+        "Dirichlet": d.Dirichlet(t([0.4, 2.0, 1.0])), "Poisson": d.Poisson(t([0.3, 4.0])),
+        "Geometric": d.Geometric(t([0.3, 0.9])),
+        "MixtureSameFamily": d.MixtureSameFamily(
+            d.Categorical(t([0.2, 0.8])), d.Normal(t([[0.0, 4.0], [1.0, 2.0]]), 1.0)
+        ),
+        "mixture of vectors": d.MixtureSameFamily(
+            d.Categorical(t([0.2, 0.8])),
+            d.Independent(d.Normal(t([[0.0, 4.0], [1.0, 2.0]]), 1.0), 1),
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", moments(mini))
+def test_the_moments_of_draws(name):
+    p, n = moments(mini)[name], 40000
+    mini.manual_seed(1)
+    draws = p.sample((n,)).double()
+    mean, variance = p.mean.double(), p.variance.double()
+    assert p.log_prob(draws.to(p.mean.dtype)).isfinite().all()
+    assert ((draws.mean(0) - mean).abs() < 5 * (variance / n).sqrt()).all()
+    assert ((draws.var(0) / variance - 1).abs() < 0.12).all()
+
+
+@pytest.mark.parametrize("name", ["Gamma", "Beta", "Dirichlet"])
+def test_gradients_through_draws_are_those_of_the_moments(name):
+    """E x^2 by many draws, differentiated, against its formula, differentiated."""
+    make = getattr(mini.distributions, name)
+    given = [[2.0, 0.7], [3.0, 1.3]]
+    leaves = [mini.tensor(v, dtype=mini.float64, requires_grad=True) for v in given]
+    leaves = leaves[:1] if name == "Dirichlet" else leaves
+    p = make(*leaves)
+    mini.manual_seed(0)
+    by_draws = mini.autograd.grad((p.rsample((200000,)) ** 2).mean(0).sum(), leaves)
+    exact = mini.autograd.grad((p.variance + p.mean**2).sum(), leaves)
+    for ours, wanted in zip(by_draws, exact, strict=True):
+        assert mini.allclose(ours, wanted, rtol=0.03, atol=0.005)
+
+
+SAME_KIND = {
+    "Gamma": lambda d, a, b: d.Gamma(a.exp(), b.exp()),
+    "Beta": lambda d, a, b: d.Beta(a.exp(), b.exp()),
+    "Dirichlet": lambda d, a, b: d.Dirichlet((a + b).exp()),
+    "Poisson": lambda d, a, b: d.Poisson((a + b).exp()),
+    "Geometric": lambda d, a, b: d.Geometric(logits=a + b),
+    "Gumbel": lambda d, a, b: d.Gumbel(a, b.exp()),
+}
+
+
+@pytest.mark.parametrize("name", SAME_KIND)
+def test_kl_divergence_within_a_kind(name):
+    def program(f):
+        a, b, c, e = leaves(f, [(2, 3), (3,), (3,), (2, 3)], "float64", 3)
+        make = SAME_KIND[name]
+        out = f.distributions.kl_divergence(
+            make(f.distributions, a, b), make(f.distributions, c, e)
+        )
+        return out, *derivatives(f, [out], [a, b, c, e])
+
+    agree(program, rtol=1e-8, atol=1e-8)
+
+
+MORE_ERRORS = {
+    "Gamma": lambda d, t: d.Gamma(t([1.0, -1.0]), 1.0),
+    "Gamma of a value": lambda d, t: d.Gamma(t([1.0, 1.0]), 1.0).log_prob(t([1.0, -1.0])),
+    "Dirichlet of numbers": lambda d, t: d.Dirichlet(t(1.0)),
+    "Dirichlet of a value": lambda d, t: d.Dirichlet(t([1.0, 1.0])).log_prob(t([0.5, 0.6])),
+    "Poisson": lambda d, t: d.Poisson(t([-1.0])),
+    "half a count": lambda d, t: d.Poisson(t([1.0])).log_prob(t([0.5])),
+    "Poisson's entropy": lambda d, t: d.Poisson(t([1.0])).entropy(),
+    "Geometric of 0": lambda d, t: d.Geometric(t([0.0, 0.5])),
+    "Geometric of both": lambda d, t: d.Geometric(0.5, 0.5),
+    "Gumbel": lambda d, t: d.Gumbel(0.0, t([-1.0])),
+    "no mixture": lambda d, t: d.MixtureSameFamily(3, d.Normal(0.0, 1.0)),
+    "no component": lambda d, t: d.MixtureSameFamily(d.Categorical(t([0.5, 0.5])), 3),
+    "counts": lambda d, t: d.MixtureSameFamily(
+        d.Categorical(t([0.5, 0.5])), d.Normal(t([0.0, 1.0, 2.0]), 1.0)
+    ),
+    "batches": lambda d, t: d.MixtureSameFamily(
+        d.Categorical(t([[0.5, 0.5]] * 3)), d.Normal(t([[0.0, 1.0]] * 2), 1.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MORE_ERRORS)
+def test_more_is_refused_as_in_torch(name):
+    others = {"Poisson's entropy", "no mixture", "no component"}
+    same_error(lambda f: MORE_ERRORS[name](f.distributions, f.tensor), name not in others)
 
 
 # -- programs --------------------------------------------------------------------------------------
@@ -689,7 +864,7 @@ def test_transform(name):
         slope = t.log_abs_det_jacobian(x, y)
         shapes = t.forward_shape(f.Size((5, 1))), t.inverse_shape(f.Size((5, 2)))
         facts = [t.bijective, t.sign, t.domain.event_dim, t.codomain.event_dim, back is x]
-        facts += [t == t.with_cache(), t == f]
+        facts += [t == t.with_cache(), t == f, t(x) is t(x)]
         texts = repr(t), repr(t.domain), repr(t.codomain), repr(t.inv)
         out = [y, back, again, slope, t.inv.log_abs_det_jacobian(y, x)]
         return out, derivatives(f, [y, slope], [x]), [list(s) for s in shapes], facts, texts
@@ -753,6 +928,22 @@ def test_a_transform_of_ones_own():
     ours, theirs = program(mini), program(torch)
     assert_matches(ours[:4], theirs[:4])
     assert repr(ours[4]) == repr(theirs[4])
+
+
+def test_edges():
+    def program(f):
+        d, t = f.distributions, f.tensor
+        falling = d.TransformedDistribution(d.Normal(0.0, 1.0), d.AffineTransform(1.0, -2.0))
+        vectors = d.TransformedDistribution(
+            d.Normal(t([0.0, 1.0]), 1.0), d.AffineTransform(1.0, 2.0, event_dim=1)
+        )
+        return [
+            falling.cdf(t([0.3])), falling.icdf(t([0.3])), vectors.base_dist.event_shape,
+            d.Geometric(t([1.0, 0.5])).log_prob(t([0.0])), d.Geometric(t([1.0])).sample(),
+            d.Dirichlet(t([[0.5, 0.4, 0.9], [3.0, 0.5, 2.0]])).mode, d.Beta(0.3, 0.6).mode,
+        ]  # fmt: skip
+
+    agree(program)
 
 
 def test_a_scale_shared_by_an_event_counts_for_each_number_of_it():

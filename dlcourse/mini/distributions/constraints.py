@@ -4,9 +4,26 @@ from dlcourse.mini.linalg import eigvalsh
 from dlcourse.mini.ops import FUNCTIONS
 
 __all__ = [
-    "Constraint", "boolean", "dependent", "greater_than", "greater_than_eq", "half_open_interval",
-    "independent", "integer_interval", "interval", "is_dependent", "less_than", "lower_cholesky",
-    "nonnegative", "one_hot", "positive", "positive_definite", "real", "real_vector", "simplex",
+    "Constraint",
+    "boolean",
+    "dependent",
+    "greater_than",
+    "greater_than_eq",
+    "half_open_interval",
+    "independent",
+    "integer_interval",
+    "interval",
+    "is_dependent",
+    "less_than",
+    "lower_cholesky",
+    "nonnegative",
+    "nonnegative_integer",
+    "one_hot",
+    "positive",
+    "positive_definite",
+    "real",
+    "real_vector",
+    "simplex",
     "unit_interval",
 ]  # fmt: skip
 
@@ -94,6 +111,13 @@ class _IntegerInterval(_Interval):
         return super().check(value) & (value % 1 == 0)
 
 
+class _IntegerGreaterThan(_GreaterThan):
+    is_discrete = True
+
+    def check(self, value):
+        return (value >= self.lower_bound) & (value % 1 == 0)
+
+
 # -- vectors and matrices --------------------------------------------------------------------------
 
 
@@ -161,5 +185,6 @@ greater_than, greater_than_eq, less_than = _GreaterThan, _GreaterThanEq, _LessTh
 interval, half_open_interval, integer_interval = _Interval, _HalfOpenInterval, _IntegerInterval
 independent = _IndependentConstraint
 positive, nonnegative, unit_interval = greater_than(0.0), greater_than_eq(0.0), interval(0.0, 1.0)
+nonnegative_integer = _IntegerGreaterThan(0)
 real_vector, simplex, one_hot = independent(real, 1), _Simplex(), _OneHot()
 lower_cholesky, positive_definite = _LowerCholesky(), _PositiveDefinite()

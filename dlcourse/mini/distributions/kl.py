@@ -6,9 +6,14 @@ from collections.abc import Callable
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.distributions.bernoulli import Bernoulli
+from dlcourse.mini.distributions.beta import Beta
 from dlcourse.mini.distributions.categorical import Categorical
+from dlcourse.mini.distributions.dirichlet import Dirichlet
 from dlcourse.mini.distributions.distribution import Distribution
 from dlcourse.mini.distributions.exponential import Exponential
+from dlcourse.mini.distributions.gamma import Gamma
+from dlcourse.mini.distributions.geometric import Geometric
+from dlcourse.mini.distributions.gumbel import EULER, Gumbel
 from dlcourse.mini.distributions.independent import Independent
 from dlcourse.mini.distributions.laplace import Laplace
 from dlcourse.mini.distributions.log_normal import LogNormal
@@ -19,6 +24,7 @@ from dlcourse.mini.distributions.multivariate_normal import (
 )
 from dlcourse.mini.distributions.normal import Normal
 from dlcourse.mini.distributions.one_hot_categorical import OneHotCategorical
+from dlcourse.mini.distributions.poisson import Poisson
 from dlcourse.mini.distributions.transformed_distribution import TransformedDistribution
 from dlcourse.mini.distributions.uniform import Uniform
 from dlcourse.mini.distributions.utils import sum_rightmost
@@ -112,6 +118,43 @@ def _one_hot_one_hot(p, q):
 def _exponential_exponential(p, q):
     ratio = q.rate / p.rate
     return ratio - ratio.log() - 1
+
+
+@register_kl(Gamma, Gamma)
+def _gamma_gamma(p, q):
+    a, b, ratio = p.concentration, q.concentration, q.rate / p.rate
+    spread = (a - b) * a.digamma() + b.lgamma() - a.lgamma()
+    return spread - b * ratio.log() + a * (ratio - 1)
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _dirichlet_dirichlet(p, q):
+    a, b = p.concentration, q.concentration
+    total = a.sum(-1)
+    norms = total.lgamma() - b.sum(-1).lgamma() + (b.lgamma() - a.lgamma()).sum(-1)
+    return norms + ((a - b) * (a.digamma() - total.digamma().unsqueeze(-1))).sum(-1)
+
+
+@register_kl(Beta, Beta)
+def _beta_beta(p, q):
+    return _dirichlet_dirichlet(p._dirichlet, q._dirichlet)
+
+
+@register_kl(Poisson, Poisson)
+def _poisson_poisson(p, q):
+    return p.rate * (p.rate.log() - q.rate.log()) - (p.rate - q.rate)
+
+
+@register_kl(Geometric, Geometric)
+def _geometric_geometric(p, q):
+    return -p.entropy() - (-q.probs).log1p() / p.probs - q.logits
+
+
+@register_kl(Gumbel, Gumbel)
+def _gumbel_gumbel(p, q):
+    ratio, away = p.scale / q.scale, (q.loc - p.loc) / q.scale
+    expected = (away + (ratio + 1).lgamma()).exp()  # of exp(-(x - q.loc) / q.scale)
+    return expected + ratio * EULER - away - ratio.log() - (1 + EULER)
 
 
 @register_kl(Laplace, Laplace)

@@ -1,0 +1,89 @@
+"""A Bernoulli distribution made smooth, so that gradients flow through its draws.
+
+Source: Maddison et al., 2017; Jang et al., 2017.
+"""
+
+from typing import ClassVar
+
+from dlcourse.mini._core import Tensor
+from dlcourse.mini.distributions import constraints
+from dlcourse.mini.distributions.distribution import Distribution
+from dlcourse.mini.distributions.transformed_distribution import TransformedDistribution
+from dlcourse.mini.distributions.transforms import SigmoidTransform
+from dlcourse.mini.distributions.utils import (
+    broadcast_all,
+    clamp_probs,
+    lazy_property,
+    logits_to_probs,
+    one_of,
+    probs_to_logits,
+)
+from dlcourse.mini.ops.creation import rand
+
+
+class LogitRelaxedBernoulli(Distribution):
+    """The logit of a RelaxedBernoulli: (logits + logistic noise) / temperature."""
+
+    arg_constraints: ClassVar = {
+        "probs": constraints.unit_interval,
+        "logits": constraints.real,
+    }
+    support = constraints.real
+    has_rsample = True  # NB: in torch it is said to be False, and rsample works all the same.
+
+    def __init__(
+        self,
+        temperature: Tensor,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
+    ):
+        self.temperature = temperature
+        self._given = one_of(probs, logits)
+        (given,) = broadcast_all(logits if probs is None else probs)
+        setattr(self, self._given, given)
+        super().__init__(given.shape, validate_args=validate_args)
+
+    @lazy_property
+    def logits(self):
+        """log(p / (1 - p))."""
+        return probs_to_logits(self.probs, is_binary=True)
+
+    @lazy_property
+    def probs(self):
+        """The probability of more than 1/2."""
+        return logits_to_probs(self.logits, is_binary=True)
+
+    def rsample(self, sample_shape=()):
+        dtype = getattr(self, self._given).dtype
+        noise = clamp_probs(rand(self._extended_shape(sample_shape), dtype=dtype))
+        probs = clamp_probs(self.probs)
+        logistic = noise.log() - (-noise).log1p()
+        return (logistic + probs.log() - (-probs).log1p()) / self.temperature
+
+    def log_prob(self, value):
+        self._check(value)
+        logits, value = broadcast_all(self.logits, value)
+        away = logits - value * self.temperature
+        return self.temperature.log() + away - 2 * away.exp().log1p()
+
+
+class RelaxedBernoulli(TransformedDistribution):
+    """Between 0 and 1, nearer to either the lower the `temperature`, a tensor, is."""
+
+    support = constraints.unit_interval
+    arg_constraints: ClassVar = LogitRelaxedBernoulli.arg_constraints
+
+    def __init__(
+        self,
+        temperature: Tensor,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
+    ):
+        base = LogitRelaxedBernoulli(temperature, probs, logits)
+        super().__init__(base, SigmoidTransform(), validate_args=validate_args)
+
+    temperature = property(lambda self: self.base_dist.temperature)
+    logits = property(lambda self: self.base_dist.logits)
+    probs = property(lambda self: self.base_dist.probs)
