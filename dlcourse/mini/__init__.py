@@ -5,23 +5,42 @@ from math import e, inf, nan, pi
 
 from dlcourse.mini import (
     _dtype,
+    accelerator,
     amp,
     autograd,
     backends,
+    compiler,
     cuda,
+    distributed,
     func,
     jit,
     linalg,
+    mps,
     nn,
     ops,
     optim,
     random,
     special,
     utils,
+    version,
+    xpu,
 )
+from dlcourse.mini._absent import ABSENT
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._device import device
-from dlcourse.mini._dtype import Size, dtype, finfo, get_default_dtype, iinfo, set_default_dtype
+from dlcourse.mini._dtype import (
+    Size,
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    dtype,
+    finfo,
+    get_default_dtype,
+    iinfo,
+    memory_format,
+    preserve_format,
+    set_default_dtype,
+)
 from dlcourse.mini._format import set_printoptions
 from dlcourse.mini._grad_mode import (
     enable_grad,
@@ -39,7 +58,9 @@ from dlcourse.mini._settings import (
     get_default_device,
     get_float32_matmul_precision,
     get_num_threads,
+    is_autocast_enabled,
     set_default_device,
+    set_default_tensor_type,
     set_float32_matmul_precision,
     set_num_threads,
     use_deterministic_algorithms,
@@ -49,19 +70,26 @@ from dlcourse.mini.autograd.anomaly import is_anomaly_enabled
 from dlcourse.mini.func import vmap
 from dlcourse.mini.jit import compile
 from dlcourse.mini.ops.creation import Generator, default_generator
+from dlcourse.mini.version import __version__
+
+newaxis = None  # x[:, newaxis]
 
 count_in_int64()
 keep_freed_memory()
 
 __all__ = [
-    "Generator", "Size", "Tensor", "amp", "are_deterministic_algorithms_enabled", "autocast",
-    "autograd", "backends", "compile", "cuda", "default_generator", "device", "distributions",
-    "dtype", "e", "enable_grad", "finfo", "func", "get_default_device", "get_default_dtype",
-    "get_float32_matmul_precision", "get_num_threads", "iinfo", "inf", "inference_mode",
-    "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled", "jit", "linalg", "load",
-    "nan", "nn", "no_grad", "optim", "pi", "random", "save", "set_default_device",
-    "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads",
-    "set_printoptions", "special", "use_deterministic_algorithms", "utils", "vmap",
+    "Generator", "Size", "Tensor", "__version__", "accelerator", "amp",
+    "are_deterministic_algorithms_enabled", "autocast", "autograd", "backends", "channels_last",
+    "channels_last_3d", "compile", "compiler", "contiguous_format", "cuda", "default_generator",
+    "device", "distributed", "distributions", "dtype", "e", "enable_grad", "finfo", "func",
+    "get_default_device", "get_default_dtype", "get_float32_matmul_precision",
+    "get_num_threads", "iinfo", "inf", "inference_mode", "is_anomaly_enabled",
+    "is_autocast_enabled", "is_grad_enabled", "is_inference_mode_enabled", "jit", "linalg",
+    "load", "memory_format", "mps", "multiprocessing", "nan", "newaxis", "nn", "no_grad",
+    "optim", "pi", "preserve_format", "random", "save", "set_default_device",
+    "set_default_dtype", "set_default_tensor_type", "set_float32_matmul_precision",
+    "set_grad_enabled", "set_num_threads", "set_printoptions", "special",
+    "use_deterministic_algorithms", "utils", "version", "vmap", "xpu",
 ]  # fmt: skip
 
 # mini.float32 and the like, mini.add and the like: each stands in one table.
@@ -89,7 +117,8 @@ __all__ += [*FUNCTIONAL.split(), *IN_PLACE.split()]
 
 
 def __getattr__(name):
-    """Distributions are imported when they are first asked for: few programs need them."""
-    if name == "distributions":
-        return importlib.import_module("dlcourse.mini.distributions")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """What few programs need is imported when it is first asked for."""
+    if name in ("distributions", "multiprocessing"):
+        return importlib.import_module(f"dlcourse.mini.{name}")
+    why = f": {ABSENT[name]}" if name in ABSENT else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{why}")

@@ -34,6 +34,14 @@ class device:
     def __reduce__(self):
         return device, (self.type, self.index)
 
+    def __enter__(self):
+        """`with device("cpu"):` makes new tensors on the CPU, where they are anyhow."""
+        require_cpu(self)
+        return self
+
+    def __exit__(self, *exc):
+        return False
+
 
 CPU = device("cpu")
 

@@ -1,4 +1,4 @@
-"""Data types and sizes, under torch's names: `mini.float32`, `mini.Size([2, 3])`."""
+"""Data types, sizes, orders of memory, by torch's names: `mini.float32`, `mini.Size([2, 3])`."""
 
 import numpy as np
 
@@ -28,7 +28,26 @@ class dtype:
         return f"mini.{self.name}"
 
     def __reduce__(self):
-        return from_numpy_dtype, (self.numpy,)
+        return named_dtype, (self.name,)
+
+
+class AbsentDtype(dtype):
+    """A data type that programs may name and compare, and that no tensor can have."""
+
+    # NB: in torch tensors may be bfloat16; NumPy does not know it, so here it is a name alone.
+
+    __slots__ = ()
+
+    def __init__(self, name, itemsize):
+        self.name, self.itemsize, self.priority = name, itemsize, 2
+        self.is_floating_point, self.is_complex = True, False
+
+    @property
+    def numpy(self):
+        raise TypeError(
+            f"mini computes with NumPy, which has no {self.name}: use mini.float32, or "
+            "mini.float16 for half the memory"
+        )
 
 
 class Size(tuple):
@@ -54,6 +73,35 @@ class Size(tuple):
         return Size(tuple(self) + tuple(other))
 
 
+class memory_format:
+    """How the elements of a tensor lie in memory; their values and indices stay what they are."""
+
+    # NB: in torch what is computed from a tensor in channels_last is in channels_last again; here
+    # it lies as NumPy leaves it.
+
+    __slots__ = ("name", "order")
+
+    def __init__(self, name, order=None):
+        self.name, self.order = name, order  # the dimensions from the outermost in
+
+    def __repr__(self):
+        return f"mini.{self.name}"
+
+    def arranged(self, array):
+        """A copy of `array` whose elements lie in this order."""
+        if self.order is None:
+            return array.copy()
+        if array.ndim != len(self.order):
+            raise RuntimeError(f"required rank {len(self.order)} tensor to use {self.name} format")
+        return array.transpose(self.order).copy().transpose(np.argsort(self.order))
+
+
+preserve_format = memory_format("preserve_format")
+contiguous_format = memory_format("contiguous_format")
+channels_last = memory_format("channels_last", (0, 2, 3, 1))
+channels_last_3d = memory_format("channels_last_3d", (0, 2, 3, 4, 1))
+
+
 _C_TYPES = {
     "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int",
     "int32": "int", "int64": "long int", "float16": "c10::Half", "float32": "float",
@@ -70,14 +118,16 @@ int64 = dtype("int64", "int64", 1)
 float16 = dtype("float16", "float16", 2)
 float32 = dtype("float32", "float32", 2)
 float64 = dtype("float64", "float64", 2)
+bfloat16 = AbsentDtype("bfloat16", 2)
 
 # All the names under which mini has them.
 DTYPES = {
     "bool": bool_, "uint8": uint8, "int8": int8, "int16": int16, "short": int16, "int32": int32,
     "int": int32, "int64": int64, "long": int64, "float16": float16, "half": float16,
     "float32": float32, "float": float32, "float64": float64, "double": float64,
+    "bfloat16": bfloat16,
 }  # fmt: skip
-_BY_NUMPY = {d.numpy: d for d in DTYPES.values()}
+_BY_NUMPY = {d.numpy: d for d in DTYPES.values() if d is not bfloat16}
 _default = float32
 
 
@@ -121,6 +171,11 @@ class iinfo:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
+def named_dtype(name):
+    """mini's dtype of that name."""
+    return DTYPES[name]
+
+
 def from_numpy_dtype(numpy_dtype):
     """mini's dtype for one of NumPy's."""
     try:
@@ -143,4 +198,5 @@ def set_default_dtype(d):
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
         raise TypeError(f"only floating-point types are supported as the default type, got {d}")
+    np.dtype(d.numpy)  # refuses what NumPy does not know
     _default = d

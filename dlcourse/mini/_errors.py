@@ -37,3 +37,15 @@ INFERENCE_SAVED = (
     "instead of `torch.inference_mode()`."
 )
 NOT_FLOATING_POINT = "Only Tensors of floating point and complex dtype can require gradients"
+NO_GROUP = (
+    "Default process group has not been initialized, please make sure to call init_process_group."
+)
+
+
+def refusing(names, kind, sentence):
+    """{name: a function that raises this error, whatever it is called with} for each of names."""
+
+    def function(*args, **kwargs):
+        raise kind(sentence)
+
+    return dict.fromkeys(names.split(), function)

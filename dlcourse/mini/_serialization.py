@@ -93,7 +93,7 @@ class _Writer:
             return {"array" if isinstance(x, np.ndarray) else "scalar": self._array(np.asarray(x))}
         if type(x) is bytes:
             return {"bytes": base64.b64encode(x).decode()}
-        if type(x) is dtype:
+        if isinstance(x, dtype):
             return {"dtype": x.name}
         if type(x) in _NAMES:
             return self._container(x, where)

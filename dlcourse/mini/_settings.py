@@ -3,6 +3,8 @@
 import warnings
 
 from dlcourse.mini._device import CPU, require_cpu
+from dlcourse.mini._dtype import set_default_dtype
+from dlcourse.mini.ops.creation import empty
 
 
 def set_num_threads(num_threads):
@@ -37,6 +39,21 @@ def set_default_device(device):
 def get_default_device():
     """The CPU."""
     return CPU
+
+
+def set_default_tensor_type(t):
+    """`set_default_dtype` by an old name: DoubleTensor or "torch.DoubleTensor"."""
+    warnings.warn(
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use "
+        "torch.set_default_dtype() and torch.set_default_device() as alternatives.",
+        stacklevel=2,
+    )
+    set_default_dtype(empty(0).type(t).dtype)
+
+
+def is_autocast_enabled(device_type=None):
+    """False: mini computes in the types of its operands."""
+    return False
 
 
 def set_float32_matmul_precision(precision):

@@ -72,6 +72,8 @@ class _Unpickler(pickle.Unpickler):
             return STORAGES[name]
         if module == "torch" and name in DTYPES:
             return DTYPES[name]
+        if name == "BFloat16Storage":
+            raise RuntimeError("mini has no bfloat16, which this file holds: save it as float32")
         raise RuntimeError(
             f"mini.load reads tensors and plain containers from torch's files; this one holds a "
             f"{module}.{name}: save a state_dict() of it"

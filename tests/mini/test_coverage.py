@@ -20,7 +20,12 @@ TYPES = """
     bernoulli multinomial rand_like randn_like randint_like normal poisson seed initial_seed
     get_rng_state set_rng_state device cuda backends special finfo iinfo pi e inf nan promote_types
     result_type can_cast is_floating_point is_complex is_signed is_nonzero is_same_size numel
-    empty_like
+    empty_like bfloat16
+"""
+DEVICES = """
+    __version__ accelerator channels_last channels_last_3d compiler contiguous_format distributed
+    is_autocast_enabled memory_format mps multiprocessing newaxis preserve_format
+    set_default_tensor_type version xpu
 """
 SETTINGS = """
     amp autocast set_printoptions are_deterministic_algorithms_enabled get_default_device
@@ -35,7 +40,8 @@ ELSEWHERE = {
     "cholesky_inverse": "test_linalg",
     "manual_seed": "test_state", "rand": "test_state", "randn": "test_state", "empty": "test_state",
     "randint": "test_state", "randperm": "test_state", "Generator": "test_state",
-**dict.fromkeys(TYPES.split(), "test_types"),
+    **dict.fromkeys(TYPES.split(), "test_types"),
+    **dict.fromkeys(DEVICES.split(), "test_devices"),
     "default_generator": "test_random", "Size": "test_serialization", "allclose": "test_state",
     "dtype": "test_state", "equal": "test_state", "get_default_dtype": "test_state",
     "is_tensor": "test_state", "set_default_dtype": "test_state", "Tensor": "test_engine",

@@ -145,6 +145,9 @@ def test_random_samplers():
     assert len(longer) == len(order) == 7
     assert sorted(order[:3]) == sorted(order[3:6]) == [0, 1, 2]
     drawn = list(data.RandomSampler(range(3), replacement=True, num_samples=300, generator=g))
+    endless = data.RandomSampler(range(3), replacement=True, num_samples=10**12)
+    assert next(iter(endless)) in range(3)
+    assert len(endless) == 10**12
     assert set(drawn) == {0, 1, 2}
     assert 60 < drawn.count(0) < 140
 
@@ -204,3 +207,42 @@ def test_an_empty_split_is_warned_of():
     for f in (mini, torch):
         with pytest.warns(UserWarning, match="Length of split at index 0 is 0"):
             f.utils.data.random_split(range(2), [0.0, 1.0])
+
+
+# -- shares of several processes -------------------------------------------------------------------
+
+
+def sampler(f, length, **options):
+    return f.utils.data.distributed.DistributedSampler(range(length), **options)
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize(("length", "num_replicas"), [(10, 3), (9, 3), (2, 5), (11, 4), (1, 1)])
+def test_shares_are_torchs(length, num_replicas, drop_last):
+    def program(f):
+        parts = [
+            sampler(f, length, num_replicas=num_replicas, rank=rank, shuffle=False,
+                    drop_last=drop_last and length >= num_replicas)
+            for rank in range(num_replicas)
+        ]  # fmt: skip
+        return [(list(part), len(part), part.total_size) for part in parts]
+
+    agree(program)
+
+
+def test_shares_are_shuffled_alike():
+    parts = [data.DistributedSampler(range(12), 3, rank, seed=1) for rank in range(3)]
+    first = [list(part) for part in parts]
+    assert sorted(i for part in first for i in part) == list(range(12))
+    assert first == [list(part) for part in parts]
+    for part in parts:
+        part.set_epoch(1)
+    later = [list(part) for part in parts]
+    assert sorted(i for part in later for i in part) == list(range(12))
+    assert later != first
+    assert len(data.DataLoader(range(12), 2, sampler=parts[0])) == 2
+
+
+@pytest.mark.parametrize("options", [{}, {"num_replicas": 2}, {"num_replicas": 2, "rank": 2}])
+def test_shares_that_are_refused(options):
+    same_error(lambda f: sampler(f, 4, **options))

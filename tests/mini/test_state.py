@@ -8,6 +8,7 @@ from dlcourse.mini import ops
 
 import numpy as np
 import pytest
+import test_devices
 import test_types
 import torch
 from both import agree, same_error
@@ -94,7 +95,14 @@ def test_answers_as_torch(name):
 
 def covered():
     """The names of the tables that these questions, or tests below, ask about."""
-    others = {"uniform_", "normal_", "__reduce__", "new", "float_power_"}
+    others = {
+        *test_devices.METHODS.split(),
+        "uniform_",
+        "normal_",
+        "__reduce__",
+        "new",
+        "float_power_",
+    }
     return {*QUESTIONS, *test_types.QUESTIONS, *test_types.DRAWS, *others}
 
 

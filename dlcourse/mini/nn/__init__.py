@@ -1,6 +1,6 @@
 """Layers, losses and models, under the names of torch.nn."""
 
-from dlcourse.mini.nn import functional, init, utils
+from dlcourse.mini.nn import functional, init, parallel, utils
 from dlcourse.mini.nn.activation import (
     CELU,
     ELU,
@@ -120,6 +120,7 @@ from dlcourse.mini.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from dlcourse.mini.nn.parallel import DataParallel
 from dlcourse.mini.nn.parameter import (
     Buffer,
     Parameter,
@@ -202,6 +203,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -320,5 +322,6 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "parallel",
     "utils",
 ]

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
+from dlcourse.mini._dtype import bfloat16, float16, float32, float64
 from dlcourse.mini._dtype import dtype as Dtype
-from dlcourse.mini._dtype import float16, float32, float64
 from dlcourse.mini._grad_mode import no_grad
 from dlcourse.mini.nn.hooked import Hooked
 from dlcourse.mini.nn.parameter import Buffer, Parameter, Uninitialized
@@ -299,8 +299,11 @@ class Module(Hooked):
         """Forget the gradients of all parameters, or fill them with zeros."""
         zero_grad(self.parameters(), set_to_none)
 
-    def to(self, *args, dtype=None, device=None, non_blocking=False):
-        """`to(dtype)`, `to("cpu")`, `to(tensor)`: convert all floating point state, in place."""
+    def to(self, *args, dtype=None, device=None, non_blocking=False, memory_format=None):
+        """`to(dtype)`, `to("cpu")`, `to(tensor)`: convert all floating point state, in place.
+
+        `memory_format` is the order in memory of what has 4 dimensions (channels_last) or 5.
+        """
         if args and isinstance(args[-1], bool):
             args = args[:-1]  # non_blocking: on the CPU there is nothing to wait for
         for arg in args:
@@ -315,6 +318,8 @@ class Module(Hooked):
                 f"but got desired dtype={dtype}"
             )
         for tensor in (*self.parameters(), *self.buffers()):
+            if memory_format is not None and tensor.dim() in (4, 5):
+                tensor._data = memory_format.arranged(tensor._data)
             if dtype is None or not tensor.dtype.is_floating_point:
                 continue
             if isinstance(tensor, Uninitialized):
@@ -337,6 +342,10 @@ class Module(Hooked):
         """All floating point state to float16."""
         return self.to(float16)
 
+    def bfloat16(self):
+        """Refused: NumPy has no bfloat16."""
+        return self.to(bfloat16)
+
     def type(self, dst_type):
         """All floating point state to that dtype."""
         return self.to(dst_type)
@@ -344,6 +353,13 @@ class Module(Hooked):
     def cpu(self):
         """Itself: mini knows no other device."""
         return self
+
+    def cuda(self, device=None):
+        """Refused: mini knows no other device."""
+        raise AssertionError("Torch not compiled with CUDA enabled")
+
+    def compile(self, *args, **kwargs):
+        """Nothing: mini has no compiler."""
 
     # -- state -------------------------------------------------------------------------------------
 

@@ -142,7 +142,7 @@ METHODS = {
     **named(creation, "new_tensor new_zeros new_ones new_empty new_full"),
     **named(state, "item numpy tolist to type_as float double half long int short char byte bool"),
     **named(state, "type cpu cuda contiguous size dim stride is_contiguous element_size"),
-    **named(state, "get_device storage_offset data_ptr"),
+    **named(state, "get_device storage_offset data_ptr pin_memory is_pinned bfloat16"),
     "new": typed.new,
     "float_power_": arithmetic.float_power_,
     "nelement": state.numel,
@@ -196,7 +196,8 @@ IN_PLACE_OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul",
 
 PROPERTIES = {
     "T": shape.T_property, "mT": shape.mT, "H": shape.H, "mH": shape.mT,
-    "ndim": state.dim, "device": state.device, "is_cuda": state.is_cuda,
+    "ndim": state.dim, "device": state.device,
+    **named(state, "is_cpu is_cuda is_meta is_mps is_quantized is_sparse is_xpu"),
     "itemsize": state.element_size, "nbytes": state.nbytes,
     "_base": lambda self: None if self._view is None else self._view.base,
 }  # fmt: skip

@@ -6,7 +6,7 @@ import math
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._device import CPU, require_cpu
 from dlcourse.mini._dtype import dtype as Dtype
-from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
+from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype, preserve_format
 from dlcourse.mini._grad_mode import here
 from dlcourse.mini.ops.shape import sizes
 
@@ -149,26 +149,35 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     return _filled("full", (size,), fill_value, dtype, device, requires_grad)
 
 
-def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
+def zeros_like(input, *, dtype=None, device=None, requires_grad=False,
+               memory_format=preserve_format):  # fmt: skip
     """Zeros of the shape and dtype of `input`."""
-    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad,
+                     memory_format=memory_format)  # fmt: skip
 
 
-def ones_like(input, *, dtype=None, device=None, requires_grad=False):
+def ones_like(input, *, dtype=None, device=None, requires_grad=False,
+               memory_format=preserve_format):  # fmt: skip
     """Ones of the shape and dtype of `input`."""
-    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad,
+                     memory_format=memory_format)  # fmt: skip
 
 
-def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False):
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False,
+              memory_format=preserve_format):  # fmt: skip
     """`fill_value` in the shape and dtype of `input`."""
     require_cpu(device)
     array = np.full(input._data.shape, fill_value, numpy_dtype(dtype, input._data.dtype))
+    if memory_format.order is not None:
+        array = memory_format.arranged(array)
     return Tensor(array, requires_grad)
 
 
-def empty_like(input, *, dtype=None, device=None, requires_grad=False):
+def empty_like(input, *, dtype=None, device=None, requires_grad=False,
+               memory_format=preserve_format):  # fmt: skip
     """A tensor of the shape and dtype of `input`, to be filled (here with 0)."""
-    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad,
+                     memory_format=memory_format)  # fmt: skip
 
 
 def arange(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=False):

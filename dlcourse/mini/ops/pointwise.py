@@ -4,7 +4,7 @@ Un-broadcasting is the engine's business (`Function._fit`), so no `backward` her
 """
 
 from dlcourse.mini._core import Tensor
-from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
+from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype, preserve_format
 from dlcourse.mini.ops.creation import zeros_like
 from dlcourse.mini.ops.operation import (
     Op,
@@ -418,12 +418,12 @@ class To(Op):
 
 class Clone(Op):
     @staticmethod
-    def forward(ctx, x):
-        return Tensor(x._data.copy())
+    def forward(ctx, x, memory_format):
+        return Tensor(memory_format.arranged(x._data))
 
     @staticmethod
     def backward(ctx, grad_output):
-        return grad_output
+        return grad_output, None
 
 
 # Their backward is + - * / alone, and so right for arrays as it is for Tensors.
@@ -578,6 +578,12 @@ cos = unary(Cos, "The cosine.")
 tanh = unary(Tanh, "The hyperbolic tangent.")
 sigmoid = unary(Sigmoid, "1 / (1 + exp(-input)).")
 relu = unary(Relu, "max(input, 0); gradient 0 at 0.")
-clone = unary(Clone, "A copy; gradients flow back through it.")
+
+
+def clone(input, *, memory_format=preserve_format):
+    """A copy; gradients flow back through it."""
+    return Clone.apply(input, memory_format)
+
+
 negative = neg
 absolute = abs

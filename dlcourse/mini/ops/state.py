@@ -9,6 +9,7 @@ import copy
 from dlcourse.mini import _dtype
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._device import CPU, require_cpu
+from dlcourse.mini._dtype import contiguous_format, preserve_format
 from dlcourse.mini.ops.creation import Dtype
 from dlcourse.mini.ops.pointwise import To
 from dlcourse.mini.ops.shape import unbind, wrap_dim
@@ -161,23 +162,30 @@ def data_ptr(self):
     return self._data.ctypes.data
 
 
-def is_contiguous(self):
-    """Whether the elements lie in memory in the order of their indices."""
-    return self._data.flags.c_contiguous
+def is_contiguous(self, memory_format=contiguous_format):
+    """Whether the elements lie in memory in the order of their indices, or of that format."""
+    if memory_format.order is None:
+        return self._data.flags.c_contiguous
+    fits = self._data.ndim == len(memory_format.order)
+    return fits and self._data.transpose(memory_format.order).flags.c_contiguous
 
 
-def contiguous(self):
-    """Itself when its memory is in order, else a copy."""
-    return self if self._data.flags.c_contiguous else self.clone()
+def contiguous(self, memory_format=contiguous_format):
+    """Itself when its memory is in that order, else a copy."""
+    if is_contiguous(self, memory_format):
+        return self
+    return self.clone(memory_format=memory_format)
 
 
 # -- its type --------------------------------------------------------------------------------------
 
 
-def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False):
+def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False,
+       memory_format=preserve_format):  # fmt: skip
     """`to(dtype)`, `to(other)` or `to("cpu")`; the tensor itself when nothing changes, or a copy.
 
-    `non_blocking` changes nothing: there is nothing to wait for.
+    `non_blocking` changes nothing: there is nothing to wait for.  `memory_format` is the order of
+    the elements in memory.
     """
     require_cpu(device)
     for arg in args:
@@ -185,9 +193,12 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False):
             dtype = arg if isinstance(arg, Dtype) else arg.dtype
         elif not isinstance(arg, builtins.bool):
             require_cpu(arg)
-    if dtype is None or dtype is self.dtype:
-        return self.clone() if copy else self
-    return To.apply(self, dtype)
+    out = self
+    if dtype is not None and dtype is not self.dtype:
+        out = To.apply(self, dtype)
+    elif copy:
+        out = self.clone()
+    return out if memory_format is preserve_format else contiguous(out, memory_format)
 
 
 def type_as(self, other):
@@ -203,6 +214,16 @@ def is_floating_point(self):
 def cpu(self):
     """Itself: mini knows no other device."""
     return self
+
+
+def pin_memory(self):
+    """Refused: memory is pinned for a device that copies from it, and there is none."""
+    raise RuntimeError("Cannot access accelerator device when none is available.")
+
+
+def is_pinned(self):
+    """False: it lies in ordinary memory."""
+    return False
 
 
 def float(self):
@@ -233,6 +254,11 @@ def bool(self):
 def half(self):
     """As float16."""
     return to(self, _dtype.float16)
+
+
+def bfloat16(self):
+    """Refused: NumPy has no bfloat16."""
+    return to(self, _dtype.bfloat16)
 
 
 def short(self):
@@ -283,9 +309,22 @@ def device(self):
     return CPU
 
 
+def is_cpu(self):
+    """True: mini knows no other device."""
+    return True
+
+
 def is_cuda(self):
     """False: mini knows no other device than the CPU."""
     return False
+
+
+def is_sparse(self):
+    """False: mini's tensors are dense, and hold their numbers."""
+    return False
+
+
+is_meta = is_mps = is_quantized = is_xpu = is_sparse
 
 
 def is_complex(self):

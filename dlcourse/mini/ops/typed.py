@@ -26,6 +26,24 @@ class TensorType:
         return f"<class 'mini.{self.__name__}'>"
 
 
+class AbsentTensorType:
+    """The tensors of a device that is not there: none is of this type, and none can be made."""
+
+    def __init__(self, name):
+        self.__name__ = name
+
+    def __call__(self, *args):
+        raise TypeError(
+            f"type torch.{self.__name__} not available. Torch not compiled with CUDA enabled."
+        )
+
+    def __instancecheck__(self, value):
+        return False
+
+    def __repr__(self):
+        return f"<class 'mini.{self.__name__}'>"
+
+
 FloatTensor = TensorType("FloatTensor", _dtype.float32)
 DoubleTensor = TensorType("DoubleTensor", _dtype.float64)
 HalfTensor = TensorType("HalfTensor", _dtype.float16)

@@ -58,7 +58,9 @@ class RandomSampler(Sampler):
     def __iter__(self):
         n, count = len(self.data_source), self.num_samples
         if self.replacement:
-            yield from randint(n, (count,), generator=self.generator).tolist()
+            for start in range(0, count, 32):  # a few at a time: programs ask for 10 ** 10
+                some = min(32, count - start)
+                yield from randint(n, (some,), generator=self.generator).tolist()
             return
         while count > 0:
             part = randperm(n, generator=self.generator).tolist()[:count]
