@@ -8,6 +8,7 @@ OF_SIZE = {1: SIGNAL, 2: IMAGES, 3: VOLUME}
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 SIZES = [{"size": 7}, {"size": 3}, {"size": 1}, {"scale_factor": 2}, {"scale_factor": 1.7}]
 
+ELSEWHERE = {"upsample"}  # test_older_names
 ROWS = [
     *[
         row("interpolate", OF_SIZE[n], mode=mode, **size)

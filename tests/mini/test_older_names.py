@@ -8,6 +8,7 @@ from dlcourse.mini import nn
 import numpy as np
 import pytest
 import torch
+from both import same_error
 
 ENGINES = pytest.mark.parametrize("lib", [mini, torch], ids=["mini", "torch"])
 TYPES = ["Float", "Double", "Half", "Long", "Int", "Short", "Char", "Byte", "Bool"]
@@ -147,6 +148,77 @@ def test_compile_and_script_return_the_model_itself():
     assert mini.compile(fullgraph=True)(len) is len
 
 
+# -- names and orders that warn --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", nn.init.OLDER.split())
+def test_the_older_name_of_an_initialiser(name):
+    arguments = {"constant": (2.0,), "sparse": (0.5,)}.get(name, ())
+    drawn = name not in ("constant", "dirac", "eye")
+
+    def filled(lib, name):
+        lib.manual_seed(0)
+        w = lib.empty(3, 4, 2) if name.startswith("dirac") else lib.empty(3, 4)
+        out = getattr(lib.nn.init, name)(w, *arguments)
+        assert out is w
+        return out.numpy()
+
+    found = []
+    for lib in (mini, torch):
+        with pytest.warns(FutureWarning, match=f"`nn.init.{name}` is now deprecated in favor") as w:
+            found.append(filled(lib, name))
+        assert w[0].filename == __file__
+    np.testing.assert_array_equal(found[0], filled(mini, f"{name}_"))
+    assert drawn or np.array_equal(*found)
+
+
+@ENGINES
+def test_older_names_of_functions(lib):
+    w = lib.nn.Parameter(lib.ones(4))
+    w.grad = lib.full((4,), 3.0)
+    with pytest.warns(FutureWarning, match="`torch.nn.utils.clip_grad_norm` is now deprecated in"):
+        assert lib.nn.utils.clip_grad_norm([w], 3.0).item() == 6.0
+    np.testing.assert_allclose(w.grad.numpy(), 1.5, rtol=1e-6)
+    x = lib.arange(4.0).reshape(1, 1, 2, 2)
+    with pytest.warns(UserWarning, match="`nn.functional.upsample` is deprecated"):
+        out = lib.nn.functional.upsample(x, None, 2, "bilinear", True)
+    assert lib.equal(out, lib.nn.functional.interpolate(x, None, 2, "bilinear", True))
+    with pytest.warns(UserWarning, match="volatile was removed and now has no effect"):
+        assert not lib.autograd.Variable(x, volatile=True).requires_grad
+
+
+IN_OLDER_ORDER = {
+    "add": lambda f, x, y: (f.add(x, 3, y), x.add(0.5, y), x.clone().add_(2, y)),
+    "sub": lambda f, x, y: (f.sub(x, 3, y), x.sub(0.5, y), x.clone().sub_(2, y)),
+    "addcmul": lambda f, x, y: (f.addcmul(x, 3, y, x), x.clone().addcmul_(0.5, x, y)),
+    "addcdiv": lambda f, x, y: (f.addcdiv(x, 3, y, x), x.clone().addcdiv_(0.5, x, y)),
+}
+
+
+@pytest.mark.parametrize("name", IN_OLDER_ORDER)
+def test_the_number_may_stand_before_the_tensors(name):
+    def results(lib):
+        x, y = lib.tensor([1.0, 2.0]), lib.tensor([3.0, 5.0], requires_grad=True)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            outs = IN_OLDER_ORDER[name](lib, x, y)
+        sum(out.sum() for out in outs).backward()
+        assert lib is torch or len(seen) == len(outs)
+        assert lib is torch or f"This overload of {name} is deprecated" in str(seen[0].message)
+        return [*(out.detach().numpy() for out in outs), y.grad.numpy()]
+
+    for ours, theirs in zip(results(mini), results(torch), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: x.add(x, 3), lambda x: x.add(x, x), lambda x: x.add(1, x, x),
+    lambda x: x.addcmul(x, x, x), lambda x: x.addcdiv(2, x, x, x),
+])  # fmt: skip
+def test_no_other_order(call):
+    same_error(lambda f: call(f.ones(2)), same_sentence=False)
+
+
 # -- dictionaries of modules -----------------------------------------------------------------------
 
 
@@ -245,8 +317,79 @@ def test_mixed_precision_is_off_without_a_graphics_card(lib):
 
 
 def test_autocast_on_the_cpu_is_refused():
-    with pytest.raises(NotImplementedError, match="enabled=False"):
-        mini.autocast("cpu")
+    for dtype in (None, mini.bfloat16, mini.float16):
+        with pytest.raises(NotImplementedError, match="enabled=False"):
+            mini.autocast("cpu", dtype=dtype)
+
+
+@ENGINES
+def test_autocast_to_float32_is_off(lib):
+    with pytest.warns(UserWarning, match="In CPU autocast, but the target dtype is not supported"):
+        context = lib.autocast("cpu", dtype=lib.float32)
+    with context:
+        assert (lib.ones(2, 2) @ lib.ones(2, 2)).dtype is lib.float32
+
+
+def scaled_steps(lib):
+    """Losses, scales and weights of steps, one of which overflows."""
+    scaler = lib.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2)
+    w = lib.tensor([1.0, -2.0], requires_grad=True)
+    optimizer = lib.optim.SGD([w], lr=0.0625)
+    seen = []
+    for step, factor in enumerate([1.0, 2.0, float("inf"), 1.0, 0.5]):
+        optimizer.zero_grad()
+        loss = (w * w * factor).sum()
+        scaled = scaler.scale(loss)
+        scaled.backward()
+        if step % 2:
+            scaler.unscale_(optimizer)
+            seen.append(w.grad.tolist())
+        scaler.step(optimizer)
+        scaler.update()
+        seen += [scaled.item(), scaler.get_scale(), w.tolist(), scaler.state_dict()]
+    scaler.update(4.0)
+    other = lib.amp.GradScaler("cpu")
+    other.load_state_dict(scaler.state_dict())
+    small = scaler.scale([lib.ones(1, dtype=lib.float16) / 4, (w,)])
+    return seen, other.get_scale(), other.is_enabled(), small[0].tolist(), small[1][0].tolist()
+
+
+def test_losses_are_scaled_on_the_cpu():
+    assert scaled_steps(mini) == scaled_steps(torch)
+
+
+def scaler_and_optimizer(lib):
+    w = lib.ones(2, requires_grad=True)
+    scaler = lib.amp.GradScaler("cpu")
+    scaler.scale(w.sum()).backward()
+    return scaler, lib.optim.SGD([w], lr=0.1)
+
+
+def in_order(*names):
+    def program(lib):
+        scaler, optimizer = scaler_and_optimizer(lib)
+        for name in names:
+            getattr(scaler, name)(*(() if name == "update" else (optimizer,)))
+
+    return program
+
+
+WRONG_ORDERS = {
+    "never scaled": lambda f: f.amp.GradScaler("cpu").step(scaler_and_optimizer(f)[1]),
+    "unscaled, not scaled": lambda f: f.amp.GradScaler("cpu").unscale_(scaler_and_optimizer(f)[1]),
+    "updated, not scaled": lambda f: f.amp.GradScaler("cpu").update(),
+    "unscaled twice": in_order("unscale_", "unscale_"),
+    "unscaled after the step": in_order("step", "unscale_"),
+    "two steps": in_order("step", "step"),
+    "an update of nothing": in_order("update"),
+    "no gradients": lambda f: scaler_and_optimizer(f)[0].step(f.optim.SGD([f.ones(1)], 0.1)),
+    "an empty state": lambda f: f.amp.GradScaler("cpu").load_state_dict({}),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ORDERS)
+def test_a_scaler_is_used_in_order(name):
+    same_error(WRONG_ORDERS[name])
 
 
 # -- names at the top ------------------------------------------------------------------------------

@@ -183,3 +183,28 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
         array[missing] = drawn
         missing[missing] = ~accepted
     return _set(tensor, array)
+
+
+# -- older names -----------------------------------------------------------------------------------
+
+OLDER = """
+    constant dirac eye kaiming_normal kaiming_uniform normal orthogonal sparse uniform
+    xavier_normal xavier_uniform
+"""
+
+
+def older(name):
+    """The function under its name without the underscore, which warns."""
+
+    def function(*args, **kwargs):
+        warnings.warn(
+            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return globals()[f"{name}_"](*args, **kwargs)
+
+    return function
+
+
+globals().update({name: older(name) for name in OLDER.split()})

@@ -12,6 +12,7 @@ from dlcourse.mini.ops.operation import (
     arrays,
     as_tensor_operand,
     check_kernel,
+    number_last,
     operands,
     result_dtype,
 )
@@ -331,11 +332,15 @@ def lerp(input, end, weight):
     return Lerp.apply(input, end, as_tensor_operand(weight, input), overload)
 
 
-def addcmul(input, tensor1, tensor2, *, value=1):
+def addcmul(input, tensor1, tensor2, *third, value=1):
     """input + value * tensor1 * tensor2."""
+    if third:
+        tensor1, tensor2, value = number_last("addcmul", "value", (tensor1, tensor2, *third), 3)
     return Addcmul.apply(input, tensor1, tensor2, value)
 
 
-def addcdiv(input, tensor1, tensor2, *, value=1):
+def addcdiv(input, tensor1, tensor2, *third, value=1):
     """input + value * tensor1 / tensor2."""
+    if third:
+        tensor1, tensor2, value = number_last("addcdiv", "value", (tensor1, tensor2, *third), 3)
     return Addcdiv.apply(input, tensor1, tensor2, value)

@@ -1,5 +1,7 @@
 """What all operations share: the base class, the types of results, shapes that broadcast."""
 
+import warnings
+
 from dlcourse.mini._core import Function, Tensor
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
 from dlcourse.mini._grad_mode import quietly
@@ -157,3 +159,21 @@ def masked(array, mask):
     integer = np.dtype(f"i{array.itemsize}")
     bits = np.negative(np.asarray(mask, np.bool_).view(np.int8))  # 1 becomes all ones, in any width
     return np.asarray(array.view(integer) & bits).view(array.dtype)
+
+
+def number_last(name, keyword, given, count):
+    """Arguments in an old order, add(x, alpha, y) for add(x, y, alpha=alpha): the number, last.
+
+    It warns, as torch does.
+    """
+    number, *tensors = given
+    if len(given) != count or isinstance(number, Tensor):
+        raise TypeError(
+            f"{name}() takes {count - 1} positional argument but {len(given)} were given"
+        )
+    warnings.warn(
+        f"This overload of {name} is deprecated: the number stands before the tensors. Give it "
+        f"last, as {keyword}=",
+        stacklevel=4,
+    )
+    return *tensors, number

@@ -14,6 +14,7 @@ from dlcourse.mini.ops.operation import (
     each_for_the_other,
     float_array,
     masked,
+    number_last,
     operands,
     result_dtype,
     summands,
@@ -438,8 +439,10 @@ Remainder._asks_for = staticmethod(lambda needs_x, needs_y, _: (needs_y, needs_y
 # -- the functions that users call -----------------------------------------------------------------
 
 
-def add(input, other, *, alpha=1):
+def add(input, other, *second, alpha=1):
     """input + alpha * other."""
+    if second:
+        other, alpha = number_last("add", "alpha", (other, *second), 2)
     x, y = summands(input, other)
     if alpha != 1 or alpha is True:
         y = scaled(alpha, *operands(x, y))
@@ -458,8 +461,10 @@ def scaled(alpha, x, y):
     return (y.to(dtype) * alpha).to(dtype)
 
 
-def sub(input, other, *, alpha=1):
+def sub(input, other, *second, alpha=1):
     """input - alpha * other."""
+    if second:
+        other, alpha = number_last("sub", "alpha", (other, *second), 2)
     x, y = summands(input, other)
     if alpha != 1 or alpha is True:
         x, y = operands(x, y)

@@ -5,6 +5,7 @@ rows say how much of which old pixels makes a new one.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 
 from dlcourse.mini._core import Tensor
@@ -20,7 +21,7 @@ from dlcourse.mini.ops.pool import AvgPool2DInput, Windows
 
 import numpy as np
 
-__all__ = ["interpolate"]
+__all__ = ["interpolate", "upsample"]
 
 MODES = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}  # and the dimensions of input
 
@@ -55,6 +56,15 @@ def interpolate(
         else:
             input = _mixed(input, dim, count, factor, bool(align_corners), mode == "bicubic")
     return input
+
+
+def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
+    """`interpolate` by its old name, which warns."""
+    warnings.warn(
+        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def _nearest(x, dim, count, factor, offset):

@@ -2,6 +2,7 @@
 
 from dlcourse.mini.nn.utils import parametrizations, parametrize, prune, rnn
 from dlcourse.mini.nn.utils.clip_grad import (
+    clip_grad_norm,
     clip_grad_norm_,
     clip_grad_value_,
     clip_grads_with_norm_,
@@ -16,6 +17,7 @@ from dlcourse.mini.nn.utils.reparametrize import (
 )
 
 __all__ = [
+    "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
