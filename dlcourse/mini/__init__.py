@@ -70,23 +70,23 @@ from dlcourse.mini.autograd.anomaly import is_anomaly_enabled
 from dlcourse.mini.func import vmap
 from dlcourse.mini.jit import compile
 from dlcourse.mini.ops.creation import Generator, default_generator
-from dlcourse.mini.version import __version__
 
+__version__ = version.__version__
 newaxis = None  # x[:, newaxis]
 
 count_in_int64()
 keep_freed_memory()
 
 __all__ = [
-    "Generator", "Size", "Tensor", "__version__", "accelerator", "amp",
+    "Generator", "Size", "Tensor", "accelerator", "amp",
     "are_deterministic_algorithms_enabled", "autocast", "autograd", "backends", "channels_last",
     "channels_last_3d", "compile", "compiler", "contiguous_format", "cuda", "default_generator",
     "device", "distributed", "distributions", "dtype", "e", "enable_grad", "finfo", "func",
     "get_default_device", "get_default_dtype", "get_float32_matmul_precision",
     "get_num_threads", "iinfo", "inf", "inference_mode", "is_anomaly_enabled",
     "is_autocast_enabled", "is_grad_enabled", "is_inference_mode_enabled", "jit", "linalg",
-    "load", "memory_format", "mps", "multiprocessing", "nan", "newaxis", "nn", "no_grad",
-    "optim", "pi", "preserve_format", "random", "save", "set_default_device",
+    "load", "memory_format", "mps", "multiprocessing", "nan", "nn", "no_grad", "optim",
+    "pi", "preserve_format", "random", "save", "set_default_device",
     "set_default_dtype", "set_default_tensor_type", "set_float32_matmul_precision",
     "set_grad_enabled", "set_num_threads", "set_printoptions", "special",
     "use_deterministic_algorithms", "utils", "version", "vmap", "xpu",

@@ -23,8 +23,8 @@ TYPES = """
     empty_like bfloat16
 """
 DEVICES = """
-    __version__ accelerator channels_last channels_last_3d compiler contiguous_format distributed
-    is_autocast_enabled memory_format mps multiprocessing newaxis preserve_format
+    accelerator channels_last channels_last_3d compiler contiguous_format distributed
+    is_autocast_enabled memory_format mps multiprocessing preserve_format
     set_default_tensor_type version xpu
 """
 SETTINGS = """

@@ -58,7 +58,8 @@ def other_things(f):
         repr(f.Size([2, 3])), str(f.float32), repr([f.int64, f.bool, f.float16]),
         f"{f.tensor(1.23456):.2f}",
         f"{f.tensor(3):5d}", f"{f.tensor([1.0, 2.0])}", repr(f.ones(2).shape), str(f.ones(2).dtype),
-        repr(nn.Parameter(f.ones(2))), repr(f.ones(2, 3).max(1)[1]), repr(f.ones(2, 3).size()[1:]),
+        repr(nn.Parameter(f.ones(2))), repr(nn.BatchNorm1d(2).state_dict()),
+        repr(f.ones(2, 3).max(1)[1]), repr(f.ones(2, 3).size()[1:]),
         repr((f.ones(1, requires_grad=True) * 2).grad_fn).split(" ")[0].strip("<>"),
     ]  # fmt: skip
 

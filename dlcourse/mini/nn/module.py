@@ -1,5 +1,6 @@
 """Module: parameters, buffers and submodules under names, and what one does to all of them."""
 
+from collections import OrderedDict
 from typing import NamedTuple
 
 from dlcourse.mini._core import Tensor
@@ -380,7 +381,7 @@ class Module(Hooked):
 
     def state_dict(self, *, destination=None, prefix="", keep_vars=False):
         """{dotted name: tensor} of parameters and buffers; the memory is shared."""
-        out = {} if destination is None else destination
+        out = OrderedDict() if destination is None else destination
         for hook in self._state_dict_pre_hooks.values():
             hook(self, prefix, keep_vars)
         for name, tensor in self._own_state():

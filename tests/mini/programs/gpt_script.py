@@ -21,9 +21,8 @@ config = dict(
 ddp = int(os.environ.get("RANK", -1)) != -1 and is_initialized()
 if ddp:
     init_process_group(backend="nccl")
-device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-device = torch.device("cpu") if device is None or device.type != "cuda" else device
-device_type = "cuda" if "cuda" in str(device) else "cpu"
+device = "cpu"  # or "cuda", or torch.accelerator.current_accelerator()
+device_type = "cuda" if "cuda" in device else "cpu"
 torch.backends.cuda.matmul.allow_tf32 = True  # on matrix products
 torch.backends.cudnn.allow_tf32 = True  # on convolutions
 ptdtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
