@@ -9,13 +9,15 @@ from dlcourse.mini.nn.module import Module
 from dlcourse.mini.nn.parameter import Parameter
 from dlcourse.mini.ops.creation import empty
 
+import numpy as np
+
 Sides = int | tuple[int, ...]
 PADDING_MODES = {"zeros", "reflect", "replicate", "circular"}
 
 
 def sides(value: Sides, n: int) -> tuple[int, ...]:
     """A number stands for all n sides."""
-    return (value,) * n if isinstance(value, int) else tuple(value)
+    return (value,) * n if isinstance(value, int | np.integer) else tuple(value)
 
 
 class Convolutional(Module):

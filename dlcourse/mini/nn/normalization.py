@@ -8,6 +8,8 @@ from dlcourse.mini.nn.module import Module
 from dlcourse.mini.nn.parameter import Parameter
 from dlcourse.mini.ops.creation import empty
 
+import numpy as np
+
 
 class Affine(Module):
     """The common part: a `weight` that starts at 1 and a `bias` at 0, or None."""
@@ -27,7 +29,8 @@ class Affine(Module):
 
 def as_shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     """A number stands for one dimension."""
-    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    one = isinstance(normalized_shape, int | np.integer)
+    return (normalized_shape,) if one else tuple(normalized_shape)
 
 
 class LayerNorm(Affine):

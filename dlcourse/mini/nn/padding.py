@@ -3,6 +3,8 @@
 from dlcourse.mini.nn import functional as F
 from dlcourse.mini.nn.module import Module
 
+import numpy as np
+
 
 class Pad(Module):
     """The common part: a border of `padding`, one number or two for each of `n` dimensions."""
@@ -11,7 +13,8 @@ class Pad(Module):
 
     def __init__(self, padding: int | tuple[int, ...]):
         super().__init__()
-        self.padding = (padding,) * (2 * self.n) if isinstance(padding, int) else tuple(padding)
+        one = isinstance(padding, int | np.integer)
+        self.padding = (padding,) * (2 * self.n) if one else tuple(padding)
 
     def forward(self, input):
         return F.pad(input, self.padding, self.mode)

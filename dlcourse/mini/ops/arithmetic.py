@@ -14,6 +14,7 @@ from dlcourse.mini.ops.operation import (
     check_kernel,
     number_last,
     operands,
+    plain,
     result_dtype,
 )
 from dlcourse.mini.ops.pointwise import Remainder, divisible, pow
@@ -343,4 +344,4 @@ def addcdiv(input, tensor1, tensor2, *third, value=1):
     """input + value * tensor1 / tensor2."""
     if third:
         tensor1, tensor2, value = number_last("addcdiv", "value", (tensor1, tensor2, *third), 3)
-    return Addcdiv.apply(input, tensor1, tensor2, value)
+    return Addcdiv.apply(input, tensor1, tensor2, plain(value))

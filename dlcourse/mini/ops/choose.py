@@ -12,6 +12,7 @@ from dlcourse.mini.ops.operation import (
     check_broadcast,
     check_kernel,
     operands,
+    plain,
     promote,
 )
 from dlcourse.mini.ops.pointwise import Keep
@@ -244,6 +245,7 @@ def clamp(input, min=None, max=None):
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         bounds = [None if b is None else as_tensor_operand(b, input) for b in (min, max)]
         return ClampTensor.apply(input, *bounds)
+    min, max = plain(min), plain(max)
     return Clamp.apply(_float_beside(input, min, max), min, max)
 
 
@@ -254,6 +256,7 @@ def clamp_min(input, min):
     """`input`, but at least `min`, a number or a tensor."""
     if isinstance(min, Tensor):
         return ClampTensor.apply(input, min, None)
+    min = plain(min)
     return ClampMin.apply(_float_beside(input, min), min, None)
 
 
@@ -261,6 +264,7 @@ def clamp_max(input, max):
     """`input`, but at most `max`, a number or a tensor."""
     if isinstance(max, Tensor):
         return ClampTensor.apply(input, None, max)
+    max = plain(max)
     return ClampMax.apply(_float_beside(input, max), None, max)
 
 

@@ -28,7 +28,8 @@ def numpy_dtype(dtype, default=None):
 def tensor(data, *, dtype=None, device=None, requires_grad=False):
     """A new tensor with a copy of `data`: numbers, nested lists, arrays, tensors.
 
-    Python floats become the default float type unless `dtype` says otherwise.
+    Python floats become the default float type unless `dtype` says otherwise; what has a float
+    type of its own, a number of NumPy too, keeps it.
     """
     require_cpu(device)
     if isinstance(data, Tensor):
@@ -37,7 +38,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
         array = np.array(data)
     else:
         array = _array_of_lists(data)
-        if array.dtype.kind == "f" and dtype is None:
+        if array.dtype == np.float64 and dtype is None and not _holds_float64(data):
             array = array.astype(get_default_dtype().numpy)
     if dtype is not None:
         array = array.astype(numpy_dtype(dtype))
@@ -57,6 +58,14 @@ def _array_of_lists(data):
             raise TypeError(f"new(): invalid data type '{kind.__name__}'")
         raise RuntimeError(f"Could not infer dtype of {kind.__name__}")
     return array
+
+
+def _holds_float64(data):
+    """Whether float64 stands somewhere in nested lists, which is not a Python float."""
+    if isinstance(data, list | tuple):
+        return any(map(_holds_float64, data))
+    array = data._data if isinstance(data, Tensor) else data
+    return isinstance(array, np.ndarray | np.generic) and array.dtype == np.float64
 
 
 def _unwrap(data):

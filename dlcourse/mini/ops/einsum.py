@@ -165,11 +165,11 @@ def tensordot(a, b, dims=2):
     """Products summed over the last `dims` of a and the first of b, or over two lists of dims."""
     if isinstance(dims, Tensor):
         dims = dims.tolist()
-    if isinstance(dims, int):
+    if isinstance(dims, int | np.integer):
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
         dims = list(range(a._data.ndim - dims, a._data.ndim)), list(range(dims))
-    of_a, of_b = ([d] if isinstance(d, int) else list(d) for d in dims)
+    of_a, of_b = ([d] if isinstance(d, int | np.integer) else list(d) for d in dims)
     of_a = [wrap_dim(d, a._data.ndim) for d in of_a]
     of_b = [wrap_dim(d, b._data.ndim) for d in of_b]
     if len(of_a) != len(of_b):

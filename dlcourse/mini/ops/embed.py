@@ -72,7 +72,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
 
 def unravel_index(indices, shape):
     """The indices, one tensor a dimension, of the places that `indices` number in that shape."""
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
     if indices._data.dtype.kind not in "iu":
         raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
     found = np.unravel_index(indices._data % max(int(np.prod(shape)), 1), shape)

@@ -53,6 +53,11 @@ def as_tensor_operand(x, other):
     raise NotAnOperand(f"argument 'other' must be Tensor, not {type(x).__name__}")
 
 
+def plain(number):
+    """A number of NumPy as Python's, for beside a float32 array a np.float64 would win."""
+    return number.item() if isinstance(number, np.generic) else number
+
+
 def operands(x, y):
     """x and y, of which one may be a number, as tensors."""
     if type(x) is Tensor and type(y) is Tensor:

@@ -230,7 +230,7 @@ def broadcast_shapes(*shapes):
     """The shape that all the shapes (or lengths) broadcast to."""
     out = ()
     for i, given in enumerate(shapes):
-        given = (given,) if isinstance(given, int) else tuple(given)
+        given = (given,) if isinstance(given, int | np.integer) else tuple(given)
         for back in range(1, min(len(out), len(given)) + 1):
             if given[-back] != out[-back] and 1 not in (given[-back], out[-back]):
                 raise RuntimeError(

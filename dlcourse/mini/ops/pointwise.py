@@ -16,6 +16,7 @@ from dlcourse.mini.ops.operation import (
     masked,
     number_last,
     operands,
+    plain,
     result_dtype,
     summands,
 )
@@ -524,7 +525,7 @@ def rdiv(input, other):
 def pow(input, exponent):
     """input ** exponent; either may be a number."""
     if isinstance(input, Tensor) and isinstance(exponent, int | float):
-        return Pow.apply(input, exponent)
+        return Pow.apply(input, plain(exponent))
     return PowTensor.apply(*operands(input, exponent))
 
 

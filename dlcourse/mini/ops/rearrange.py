@@ -196,7 +196,9 @@ def adjoint(input):
 def movedim(input, source, destination):
     """The dimensions `source` at the places `destination`; the others keep their order."""
     ndim = input._data.ndim
-    source, destination = ([d] if isinstance(d, int) else list(d) for d in (source, destination))
+    source, destination = (
+        [d] if isinstance(d, int | np.integer) else list(d) for d in (source, destination)
+    )
     if len(source) != len(destination):
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source "
@@ -216,12 +218,13 @@ def movedim(input, source, destination):
 
 def roll(input, shifts, dims=None):
     """The elements moved on by `shifts` along `dims`, cyclically; without dims as if flattened."""
-    shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
-    if dims is None or dims == ():
+    shifts = (shifts,) if isinstance(shifts, int | np.integer) else tuple(shifts)
+    dims = () if dims is None else dims
+    dims = (dims,) if isinstance(dims, int | np.integer) else tuple(dims)
+    if not dims:
         if len(shifts) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:0")
         return roll(ravel(input), shifts, 0).reshape(input._data.shape)
-    dims = (dims,) if isinstance(dims, int) else tuple(dims)
     if len(shifts) != len(dims):
         raise RuntimeError(
             f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"

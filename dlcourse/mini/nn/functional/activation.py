@@ -8,7 +8,7 @@ from dlcourse.mini.ops import softmax as _softmax
 from dlcourse.mini.ops.choose import where
 from dlcourse.mini.ops.creation import random_source
 from dlcourse.mini.ops.inplace import inplace as in_place_twin
-from dlcourse.mini.ops.operation import check_kernel
+from dlcourse.mini.ops.operation import check_kernel, plain
 from dlcourse.mini.ops.softmax import logsigmoid
 
 import numpy as np
@@ -106,7 +106,7 @@ def softshrink(input, lambd=0.5):
         raise RuntimeError(
             f"lambda must be in range [0, {end}] for input dtype {kind}, but found {lambd:g}"
         )
-    return ops.Softshrink.apply(input, lambd)
+    return ops.Softshrink.apply(input, plain(lambd))
 
 
 def hardsigmoid(input, inplace=False):
@@ -144,18 +144,19 @@ def softsign(input):
 
 def softplus(input, beta=1, threshold=20):
     """log(1 + exp(beta * input)) / beta, and input where beta * input > threshold."""
-    return ops.Softplus.apply(input, beta, threshold)
+    return ops.Softplus.apply(input, plain(beta), plain(threshold))
 
 
 def elu(input, alpha=1.0, inplace=False):
     """input, and alpha * (exp(input) - 1) below 0 (Clevert et al. 2016)."""
-    return _applied(ops.Elu, input, alpha, 1.0, 1.0, inplace=inplace)
+    return _applied(ops.Elu, input, plain(alpha), 1.0, 1.0, inplace=inplace)
 
 
 def celu(input, alpha=1.0, inplace=False):
     """input, and alpha * (exp(input / alpha) - 1) below 0 (Barron 2017)."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    alpha = plain(alpha)
     return _applied(ops.Celu, input, alpha, 1.0, 1 / alpha, inplace=inplace)
 
 

@@ -8,7 +8,7 @@ from dlcourse.mini.nn.functional.affine import linear
 from dlcourse.mini.nn.functional.noise import dropout
 from dlcourse.mini.ops.attention import ScaledDotProductAttention, SplitHeads
 from dlcourse.mini.ops.creation import random_source, zeros
-from dlcourse.mini.ops.operation import check_broadcast
+from dlcourse.mini.ops.operation import check_broadcast, plain
 from dlcourse.mini.ops.shape import cat
 from dlcourse.mini.ops.softmax import softmax
 
@@ -51,7 +51,7 @@ def scaled_dot_product_attention(
     if dropout_p > 0:
         keep = (random_source().random(shape, np.float32) >= dropout_p).astype(query.dtype.numpy)
         keep /= 1 - dropout_p if dropout_p < 1 else 1
-    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else plain(scale)
     return ScaledDotProductAttention.apply(query, key, value, mask, keep, scale)
 
 

@@ -8,6 +8,8 @@ from dlcourse.mini.ops.conv import Convolution, Geometry, convolution_input
 from dlcourse.mini.ops.conv3d import convolution3d, convolution3d_input
 from dlcourse.mini.ops.pad import ConstantPadND
 
+import numpy as np
+
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
 ]  # fmt: skip
@@ -132,7 +134,7 @@ def _as_planes(geometry):
 
 def _sides(n, value, name):
     """One number for each of n sides."""
-    sides = (value,) * n if isinstance(value, int) else tuple(value)
+    sides = (value,) * n if isinstance(value, int | np.integer) else tuple(value)
     sides = sides * n if len(sides) == 1 else sides
     if len(sides) != n:
         raise RuntimeError(

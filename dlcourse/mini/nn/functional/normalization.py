@@ -10,7 +10,7 @@ from dlcourse.mini.nn.functional.pooling import avg_pool2d
 from dlcourse.mini.ops.inplace import note_write
 from dlcourse.mini.ops.layer_norm import FusedRmsNorm, NativeLayerNorm
 from dlcourse.mini.ops.norm import NativeBatchNorm, batch_statistics
-from dlcourse.mini.ops.operation import check_kernel
+from dlcourse.mini.ops.operation import check_kernel, plain
 
 import numpy as np
 
@@ -150,7 +150,7 @@ def rms_norm(
     `eps` is that of the type unless given.
     """
     shape = _normalized(input, normalized_shape, "rms_norm", "*", weight)
-    eps = float(np.finfo(input.dtype.numpy).eps) if eps is None else eps
+    eps = float(np.finfo(input.dtype.numpy).eps) if eps is None else plain(eps)
     return FusedRmsNorm.apply(input, weight, shape, eps)
 
 

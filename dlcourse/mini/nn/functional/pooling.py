@@ -192,7 +192,7 @@ def _lp_pool(n, input, norm_type, kernel_size, stride, ceil_mode):
 
 def _sides(n, value):
     """One number for each of n sides."""
-    sides = (value,) * n if isinstance(value, int) else tuple(value)
+    sides = (value,) * n if isinstance(value, int | np.integer) else tuple(value)
     sides = sides * n if len(sides) == 1 else sides
     if len(sides) != n:
         raise RuntimeError(f"expected one number or {n}, got {sides}")

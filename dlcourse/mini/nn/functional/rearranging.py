@@ -136,7 +136,7 @@ def fold(
 
 
 def _pair(value):
-    pair = (value, value) if isinstance(value, int) else tuple(value)
+    pair = (value, value) if isinstance(value, int | np.integer) else tuple(value)
     return pair * 2 if len(pair) == 1 else pair
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.ops.unpool import MaxUnpool
 
+import numpy as np
+
 __all__ = ["max_unpool1d", "max_unpool2d", "max_unpool3d"]
 
 Sides = int | tuple[int, ...]
@@ -42,7 +44,9 @@ def max_unpool3d(
 def _unpool(n, input, indices, kernel_size, stride, padding, output_size):
     _check(n, input, indices)
     stride = kernel_size if stride is None else stride
-    geometry = [(v,) * n if isinstance(v, int) else v for v in (kernel_size, stride, padding)]
+    geometry = [
+        (v,) * n if isinstance(v, int | np.integer) else v for v in (kernel_size, stride, padding)
+    ]
     sides = zip(input.shape[-n:], *geometry, strict=True)
     usual = [(size - 1) * s + k - 2 * p for size, k, s, p in sides]
     size = usual if output_size is None else _chosen(n, output_size, usual, geometry[1])
