@@ -44,6 +44,15 @@ def test_it_waits_as_torchs_does(case):
     assert ours.has_uninitialized_params() == theirs.has_uninitialized_params()
 
 
+def test_it_has_the_default_dtype_of_where_it_was_made():
+    for f in (mini, torch):
+        kept = f.get_default_dtype()
+        f.set_default_dtype(f.float64)
+        layer = f.nn.LazyLinear(3)
+        f.set_default_dtype(kept)
+        assert layer(f.ones(2, 4, dtype=f.float64)).dtype is f.float64
+
+
 def test_it_computes_what_torchs_does(case):
     *_, shape = CASES[case]
     ours, theirs = made(mini, case).double(), made(torch, case).double()

@@ -2,7 +2,7 @@
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._device import device as Device
-from dlcourse.mini._dtype import from_numpy_dtype
+from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
 from dlcourse.mini._format import tensor_repr
 from dlcourse.mini.ops.creation import empty, require_cpu
 
@@ -69,7 +69,7 @@ class Uninitialized:
 
     def _start(self, requires_grad, device, dtype):
         require_cpu(device)
-        Tensor.__init__(self, np.empty(0, np.float32 if dtype is None else dtype.numpy))
+        Tensor.__init__(self, np.empty(0, (dtype or get_default_dtype()).numpy))
         self._requires_grad = requires_grad
 
     @property
