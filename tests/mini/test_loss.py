@@ -1,6 +1,7 @@
 """What the rows of rows_loss cannot say: CTC against torch and against all paths, refusals."""
 
 import itertools
+import warnings
 
 from dlcourse import mini
 from dlcourse.mini.nn import functional as F
@@ -119,10 +120,28 @@ def test_margins_must_be_positive():
     same_error(lambda f: f.nn.MultiMarginLoss(p=3))
 
 
-def test_deprecated_arguments_are_refused():
-    for name in ("smooth_l1_loss", "kl_div", "binary_cross_entropy", "soft_margin_loss"):
-        with pytest.raises(NotImplementedError, match="use reduction"):
-            getattr(F, name)(mini.ones(2), mini.ones(2), size_average=True)
+PREDECESSORS = [{"size_average": a, "reduce": r} for a in (None, True, False) for r in (None, 1, 0)]
+
+
+@pytest.mark.parametrize("name", ["MSELoss", "NLLLoss", "BCELoss", "SoftMarginLoss"])
+@pytest.mark.parametrize("old", PREDECESSORS[1:], ids=str)
+def test_deprecated_arguments_choose_the_reduction(name, old):
+    function = {
+        "MSELoss": "mse_loss", "NLLLoss": "nll_loss", "BCELoss": "binary_cross_entropy",
+        "SoftMarginLoss": "soft_margin_loss",
+    }[name]  # fmt: skip
+
+    def program(f):
+        x = f.tensor([[0.2, 0.9], [0.4, 0.3]])
+        target = f.tensor([1, 0]) if name == "NLLLoss" else f.tensor([[1.0, 0.5], [0.2, 0.7]])
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            loss = getattr(f.nn, name)(**old)
+            out = getattr(f.nn.functional, function)(x, target, **old)
+        said = [str(w.message) for w in seen if "please use reduction=" in str(w.message)]
+        return out, loss(x, target), loss.reduction, said
+
+    agree(program)
 
 
 def test_mean_of_kl_div_warns():

@@ -2,19 +2,18 @@
 
 from dlcourse.mini.nn import functional as F
 from dlcourse.mini.nn.distance import PairwiseDistance
+from dlcourse.mini.nn.functional.reduction import from_legacy
 from dlcourse.mini.nn.module import Module
 
 _POSITIVE_MARGIN = "{}: expected margin to be greater than 0, got {} instead"
 
 
 class Loss(Module):
-    """A loss with torch's deprecated arguments refused by name."""
+    """A loss with its reduction, or with the two arguments that torch had before it."""
 
     def __init__(self, size_average=None, reduce=None, reduction="mean"):
         super().__init__()
-        if size_average is not None or reduce is not None:
-            raise NotImplementedError("size_average and reduce are deprecated: use reduction")
-        self.reduction = reduction
+        self.reduction = from_legacy(size_average, reduce, reduction)
 
 
 class L1Loss(Loss):

@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini.nn.functional.reduction import check_reduction, no_legacy, reduced
+from dlcourse.mini.nn.functional.reduction import check_reduction, from_legacy, reduced
 from dlcourse.mini.ops import softmax as _softmax
 from dlcourse.mini.ops.loss import BinaryCrossEntropy, NllLoss
 from dlcourse.mini.ops.operation import check_kernel
@@ -17,7 +17,7 @@ def binary_cross_entropy(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
     """-(target * log(input) + (1 - target) * log(1 - input)), logarithms at least -100."""
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     if input.shape != target.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size "
@@ -38,7 +38,7 @@ def binary_cross_entropy_with_logits(
     `pos_weight` multiplies the first term, `weight` both.
     """
     # NB: in torch this is one node, BinaryCrossEntropyWithLogitsBackward0.
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     if input.shape != target.shape:
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
@@ -71,7 +71,7 @@ def nll_loss(
     `target` (B, ...) or () holds classes, int64; elements equal to `ignore_index` count for
     nothing; the mean is weighted.
     """
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     check_reduction(reduction)
     _check_nll(input, target, weight)
     index, classes = target._data, input.shape[min(input.ndim - 1, 1)]
@@ -124,7 +124,7 @@ def cross_entropy(
     `target` holds classes (B, ...), int64, or probabilities (B, K, ...).  `label_smoothing`
     mixes the target with the uniform distribution (Szegedy et al. 2016).
     """
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     if not 0 <= label_smoothing <= 1:
         got = f"{label_smoothing:g}"
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {got}")

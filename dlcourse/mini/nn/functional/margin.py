@@ -4,7 +4,7 @@ from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import get_default_dtype, int64
 from dlcourse.mini._grad_mode import here
 from dlcourse.mini.nn.functional.distance import pairwise_distance
-from dlcourse.mini.nn.functional.reduction import check_reduction, no_legacy, reduced
+from dlcourse.mini.nn.functional.reduction import check_reduction, from_legacy, reduced
 from dlcourse.mini.ops.choose import minimum, where
 from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.softmax import logsigmoid
@@ -25,7 +25,7 @@ def hinge_embedding_loss(
     input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"
 ):
     """input where target is 1, max(0, margin - input) where it is -1."""
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     near = where(target != -1, input, 0)
     far = where(target != 1, (margin - input).to(input.dtype).clamp(min=0), 0)
     return reduced(near + far, reduction)
@@ -35,7 +35,7 @@ def margin_ranking_loss(
     input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
 ):
     """max(0, margin - target * (input1 - input2)): target 1 wants input1 the higher, -1 input2."""
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     if not input1.ndim == input2.ndim == target.ndim:
         raise RuntimeError(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
@@ -51,7 +51,7 @@ def cosine_embedding_loss(
 
     Inputs (N, D) and targets (N,), or (D,) and ().
     """
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     if target.ndim > 1:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if not input1.ndim == input2.ndim == target.ndim + 1:
@@ -70,7 +70,7 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
     """log(1 + exp(-target * input))."""
     # NB: in torch this overflows to infinity for large arguments, and bytes and booleans as the
     # target have no true gradient.
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     check_reduction(reduction)
     if target.requires_grad and here.mode.enabled:
         raise RuntimeError(
@@ -98,7 +98,7 @@ def triplet_margin_loss(
 
     `swap`: d(positive, negative) counts if it is smaller (Balntas et al. 2016).
     """
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     return triplet_margin_with_distance_loss(
         anchor, positive, negative, margin=margin, swap=swap, reduction=reduction,
         distance_function=lambda a, b: pairwise_distance(a, b, p, eps),
@@ -132,7 +132,7 @@ def multi_margin_loss(
     input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
     """sum over i != y of max(0, margin - input[y] + input[i])^p * weight[y], divided by K."""
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.ndim != 1:
@@ -155,7 +155,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
 
     A row of `target` (N, K) or (K,) holds the labels, and -1 behind the last.
     """
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     if input.shape != target.shape:
         raise RuntimeError(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
@@ -183,7 +183,7 @@ def multilabel_soft_margin_loss(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
     """The mean over classes of the binary cross-entropies of logits (*, K)."""
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     each = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     each = each if weight is None else each * weight
     return reduced(each.sum(-1) / input.shape[-1], reduction)

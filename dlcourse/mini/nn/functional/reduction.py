@@ -1,4 +1,4 @@
-"""What all losses share: the reduction, the refusal of deprecated arguments."""
+"""What all losses share: the reduction, also as torch's deprecated arguments ask for it."""
 
 import warnings
 
@@ -15,9 +15,20 @@ def reduced(each, reduction):
     return each.mean() if reduction == "mean" else each.sum()
 
 
-def no_legacy(size_average, reduce):
-    if size_average is not None or reduce is not None:
-        raise NotImplementedError("size_average and reduce are deprecated: use reduction")
+def from_legacy(size_average, reduce, reduction):
+    """`reduction`, or what its two predecessors mean: each is true if the other alone is given."""
+    if size_average is None and reduce is None:
+        return reduction
+    if reduce is not None and not reduce:
+        reduction = "none"
+    else:
+        reduction = "mean" if size_average is None or size_average else "sum"
+    warnings.warn(
+        "size_average and reduce args will be deprecated, please use "
+        f"reduction='{reduction}' instead.",
+        stacklevel=3,
+    )
+    return reduction
 
 
 def weighted(each, weight, reduction):

@@ -5,7 +5,7 @@ import warnings
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import from_numpy_dtype
-from dlcourse.mini.nn.functional.reduction import no_legacy, reduced, same_size, weighted
+from dlcourse.mini.nn.functional.reduction import from_legacy, reduced, same_size, weighted
 from dlcourse.mini.ops.creation import full_like
 from dlcourse.mini.ops.loss import DifferenceLikeFirst
 from dlcourse.mini.ops.operation import check_kernel, result_dtype
@@ -21,7 +21,7 @@ __all__ = [
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """(input - target)^2, times `weight`: its mean, its sum, or each ("none")."""
     # NB: in torch this is one node, MseLossBackward0; in mini it is the composition.
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     same_size(input, target)
     difference = _difference("mse_cpu", input, target) if weight is None else input - target
     return weighted(difference**2, weight, reduction)
@@ -29,14 +29,14 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
 
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """|input - target|, times `weight`: its mean, its sum, or each ("none")."""
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     same_size(input, target)
     return weighted((input - target).abs(), weight, reduction)
 
 
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """d^2 / (2 beta) for |d| < beta, else |d| - beta / 2, with d = input - target."""
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     same_size(input, target)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
@@ -92,7 +92,7 @@ def poisson_nll_loss(
 
     `full` adds Stirling's approximation of log(target!) where target > 1.
     """
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     each = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
         stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
@@ -138,7 +138,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
 
     `reduction="batchmean"` is the mathematical divergence: the sum divided by the batch size.
     """
-    no_legacy(size_average, reduce)
+    reduction = from_legacy(size_average, reduce, reduction)
     if reduction == "mean":
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support "
