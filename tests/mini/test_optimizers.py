@@ -298,3 +298,21 @@ ERRORS = {
 @pytest.mark.parametrize("name", ERRORS)
 def test_refused_as_in_torch(name):
     same_error(ERRORS[name], same_sentence=name != "a hook that returns a number")
+
+
+def test_one_around_another_needs_no_start_of_its_own():
+    def program(f):
+        class Twice(f.optim.Optimizer):
+            def __init__(self, inner):
+                self.inner = inner
+
+            def step(self, closure=None):
+                self.inner.step()
+                self.inner.step()
+
+        p = f.nn.Parameter(f.ones(2))
+        p.grad = f.ones(2)
+        Twice(f.optim.SGD([p], lr=0.25)).step()
+        return p.detach()
+
+    agree(program)

@@ -23,6 +23,8 @@ def hooked(step):
 
     @functools.wraps(step)
     def wrapped(self, *args, **kwargs):
+        if "_hooks" not in vars(self):  # one around another optimizer, without `__init__`
+            return step(self, *args, **kwargs)
         for hook in list(self._hooks["step_pre"].values()):
             # torch's hooks see the optimizer among the arguments, too
             result = hook(self, (self, *args), kwargs)
@@ -41,6 +43,14 @@ def hooked(step):
         return out
 
     return wrapped
+
+
+class _Required:
+    def __repr__(self):
+        return "<required parameter>"
+
+
+required = _Required()  # as a default: each group must give this option itself
 
 
 class Optimizer:
@@ -92,6 +102,11 @@ class Optimizer:
             param_group["params"] = params = [param for _, param in named]
         self._check_group(param_group)
         for name, value in self.defaults.items():
+            if value is required and name not in param_group:
+                raise ValueError(
+                    "parameter group didn't specify a value of required optimization parameter "
+                    f"{name}"
+                )
             param_group.setdefault(name, value)
         self.param_groups.append(param_group)
 
