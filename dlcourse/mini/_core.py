@@ -59,6 +59,8 @@ class Tensor:
     __array_priority__ = 1000  # ndarray * Tensor asks Tensor first
 
     def __init__(self, data=(), requires_grad=False, *sizes):
+        # NB: in torch Tensor(array) is a copy in the default type; here it is the array itself, in
+        # its own type.  mini.tensor(array) and mini.FloatTensor(array) do as torch's.
         if type(data) is not np.ndarray:
             if isinstance(data, np.generic):
                 data = data[...]  # an array without dimensions
