@@ -74,6 +74,8 @@ def test_variable(lib):
     assert (y.requires_grad, y.is_leaf) == (False, True)
     assert lib.autograd.Variable(y, requires_grad=True).requires_grad
     assert isinstance(x, lib.autograd.Variable)
+    with pytest.warns(UserWarning, match="volatile was removed and now has no effect"):
+        assert lib.autograd.Variable(y, volatile=True).tolist() == [2.0, 2.0]
     assert not isinstance(2, lib.autograd.Variable)
     with pytest.raises(TypeError, match="Variable data has to be a tensor, but got list"):
         lib.autograd.Variable([1.0])

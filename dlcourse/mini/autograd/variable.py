@@ -10,8 +10,8 @@ __all__ = ["Variable"]
 class VariableType:
     """`Variable(tensor, requires_grad)` is the tensor detached; every tensor is a Variable."""
 
-    def __call__(self, data, requires_grad=False, volatile=None):
-        if volatile is not None:
+    def __call__(self, data, requires_grad=False, volatile=False):
+        if volatile:
             warnings.warn(
                 "volatile was removed and now has no effect. Use `with torch.no_grad():` instead.",
                 stacklevel=2,
