@@ -761,7 +761,7 @@ def backward_pass(grads, retain_graph, targets):
     {(node or leaf, output_nr): gradient}.  Gradients are Tensors where their graph is
     wanted (create_graph), else arrays.
     """
-    nodes = reachable(grads)
+    nodes = _reachable(grads)
     needed = None if targets is None else _needed(nodes, targets)
     found = {}
     # A root may be a leaf itself.
@@ -809,7 +809,7 @@ def _push(grads, key, nr, grad):
         slots[nr] = grad if slots[nr] is None else slots[nr] + grad
 
 
-def reachable(roots):
+def _reachable(roots):
     """All nodes below the roots, oldest first; without recursion, so depth has no limit."""
     reached = [root for root in roots if not isinstance(root, Tensor)]
     seen = set(reached)

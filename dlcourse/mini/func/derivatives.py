@@ -7,7 +7,7 @@ gradient: on the variable of a grad around this one, or on a tensor of the calle
 
 from functools import wraps
 
-from dlcourse.mini._core import Tensor, reachable
+from dlcourse.mini._core import Tensor, _reachable
 from dlcourse.mini._grad_mode import enable_grad, is_grad_enabled
 from dlcourse.mini.autograd.functional import block_of, derivatives
 from dlcourse.mini.func.batch import Level, check_randomness, entered
@@ -46,7 +46,7 @@ def _wanted(tensor):
     if not isinstance(tensor, Tensor) or not tensor.requires_grad:
         return False
     root, _ = tensor._edge()
-    nodes = [] if isinstance(root, Tensor) else reachable([root])
+    nodes = [] if isinstance(root, Tensor) else _reachable([root])
     ends = [c for node in nodes for c in node._children if isinstance(c, Tensor)] or [root]
     return any(not (isinstance(end, Variable) and end.done) for end in ends)
 
