@@ -158,13 +158,12 @@ def test_modules_are_imported_under_their_names():
 
 def test_processes():
     assert mini.multiprocessing.cpu_count() > 0
-    mini.multiprocessing.spawn(divmod, (2,), nprocs=1, start_method="fork")  # divmod(0, 2)
+    mini.multiprocessing.spawn(divmod, (2,), nprocs=2)  # divmod(0, 2) and divmod(1, 2)
     with pytest.raises(RuntimeError, match="process 0 terminated with exit code 1"):
-        mini.multiprocessing.spawn(fail, nprocs=1, start_method="fork")
-
-
-def fail(i):
-    sys.exit(1)
+        mini.multiprocessing.spawn(divmod, (0,))
+    (process,) = mini.multiprocessing.spawn(divmod, (2,), join=False)
+    process.join()
+    assert process.exitcode == 0
 
 
 # -- bfloat16 --------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def case(request):
 def test_it_waits_as_torchs_does(case):
     ours, theirs = made(mini, case), made(torch, case)
     assert repr(ours) == repr(theirs)
-    assert repr(ours.state_dict()) == repr(dict(theirs.state_dict()))
+    assert repr(ours.state_dict()) == repr(theirs.state_dict())
     assert ours.has_uninitialized_params() == theirs.has_uninitialized_params()
 
 
