@@ -85,7 +85,7 @@ __all__ = [
     "get_default_device", "get_default_dtype", "get_float32_matmul_precision",
     "get_num_threads", "iinfo", "inf", "inference_mode", "is_anomaly_enabled",
     "is_autocast_enabled", "is_grad_enabled", "is_inference_mode_enabled", "jit", "linalg",
-    "load", "memory_format", "mps", "multiprocessing", "nan", "nn", "no_grad", "optim",
+    "load", "memory_format", "mps", "nan", "nn", "no_grad", "optim",
     "pi", "preserve_format", "random", "save", "set_default_device",
     "set_default_dtype", "set_default_tensor_type", "set_float32_matmul_precision",
     "set_grad_enabled", "set_num_threads", "set_printoptions", "special",
@@ -118,7 +118,7 @@ __all__ += [*FUNCTIONAL.split(), *IN_PLACE.split()]
 
 def __getattr__(name):
     """What few programs need is imported when it is first asked for."""
-    if name in ("distributions", "multiprocessing"):
-        return importlib.import_module(f"dlcourse.mini.{name}")
+    if name == "distributions":
+        return importlib.import_module("dlcourse.mini.distributions")
     why = f": {ABSENT[name]}" if name in ABSENT else ""
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{why}")

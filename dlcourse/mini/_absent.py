@@ -9,6 +9,8 @@ _WHY = {
     "onnx export fx package library":
         "its models are not translated: save(model.state_dict(), path) keeps the weights",
     "hub": "it downloads nothing: load(path) reads the weights that torch.save wrote",
+    "multiprocessing":
+        "processes share no tensor here: those of Python's multiprocessing get a copy",
     "profiler": "Python's own cProfile tells where the time goes",
     "quantization ao quantize_per_tensor": "its numbers are floats of 64, 32 or 16 bits",
     "_dynamo _inductor": "it has no compiler: compile(model) is the model itself",

@@ -24,7 +24,7 @@ TYPES = """
 """
 DEVICES = """
     accelerator channels_last channels_last_3d compiler contiguous_format distributed
-    is_autocast_enabled memory_format mps multiprocessing preserve_format
+    is_autocast_enabled memory_format mps preserve_format
     set_default_tensor_type version xpu
 """
 SETTINGS = """

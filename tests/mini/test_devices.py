@@ -151,19 +151,9 @@ def test_one_process_alone():
 
 
 def test_modules_are_imported_under_their_names():
-    names = "backends.cudnn backends.cuda nn.parallel multiprocessing utils.data.distributed"
+    names = "backends.cudnn backends.cuda nn.parallel utils.data.distributed"
     code = "; ".join(f"import dlcourse.mini.{name} as x" for name in names.split())
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_processes():
-    assert mini.multiprocessing.cpu_count() > 0
-    mini.multiprocessing.spawn(divmod, (2,), nprocs=2)  # divmod(0, 2) and divmod(1, 2)
-    with pytest.raises(RuntimeError, match="process 0 terminated with exit code 1"):
-        mini.multiprocessing.spawn(divmod, (0,))
-    (process,) = mini.multiprocessing.spawn(divmod, (2,), join=False)
-    process.join()
-    assert process.exitcode == 0
 
 
 # -- bfloat16 --------------------------------------------------------------------------------------
