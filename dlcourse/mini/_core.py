@@ -12,10 +12,12 @@ import functools
 import itertools
 import operator
 import weakref
+from collections.abc import Sequence
 from sys import getrefcount
 from typing import NamedTuple
 
 from dlcourse.mini import _errors
+from dlcourse.mini._device import require_cpu
 from dlcourse.mini._dtype import Size, from_numpy_dtype, get_default_dtype
 from dlcourse.mini._grad_mode import here, quietly, set_grad_enabled
 
@@ -58,15 +60,20 @@ class Tensor:
                  "_requires_grad", "_view", "_writes")  # fmt: skip
     __array_priority__ = 1000  # ndarray * Tensor asks Tensor first
 
-    def __init__(self, data=(), requires_grad=False, *sizes):
-        # NB: in torch Tensor(array) is a copy in the default type; here it is the array itself, in
-        # its own type.  mini.tensor(array) and mini.FloatTensor(array) do as torch's.
-        if type(data) is not np.ndarray:
-            if isinstance(data, np.generic):
-                data = data[...]  # an array without dimensions
-            else:
-                data, requires_grad = _as_array(data, requires_grad, sizes)
-        self._data = data
+    def __init__(self, *data, device=None):
+        """`Tensor([1, 2])` of data, `Tensor(2, 3)` by sizes; in the default type, as torch's."""
+        require_cpu(device)
+        if len(data) == 1 and isinstance(data[0], Tensor):  # a view of it
+            same = data[0].view(data[0].shape)
+            for name in Tensor.__slots__[2:]:
+                setattr(self, name, getattr(same, name))
+        else:
+            self._hold(_as_array(*data))
+
+    def _hold(self, array, requires_grad=False):
+        """Begin, without a history, with this array as the memory."""
+        # A number of NumPy's becomes an array without dimensions.
+        self._data = array if type(array) is np.ndarray else np.asarray(array)
         self._requires_grad = False
         self._grad = self._grad_fn = self._hooks = self._view = None
         self._output_nr = 0
@@ -156,7 +163,7 @@ class Tensor:
     @property
     def data(self):
         """The same memory, without history, with its own version counter: prefer `detach()`."""
-        return Tensor(self._data)
+        return wrap(self._data)
 
     @data.setter
     def data(self, value):
@@ -164,7 +171,7 @@ class Tensor:
 
     def detach(self):
         """The same memory without history; a write through it is noticed: the version is shared."""
-        out = Tensor(self._data)
+        out = wrap(self._data)
         out._writes = self._writes
         return out
 
@@ -237,20 +244,29 @@ class Tensor:
         return hooks is not None and self._output_nr in hooks.retained
 
 
-def _as_array(data, requires_grad, sizes):
-    """(array, requires_grad) of what Tensor is called with, if not an array.
-
-    Lists become floats, as torch.Tensor's do; Tensor(2, 3) is a tensor of these sizes.
-    """
-    if isinstance(data, int):
-        # requires_grad stands where the second size does.
-        data = Size((data, *(() if requires_grad is False else (requires_grad,)), *sizes))
-        requires_grad = False
-    if isinstance(data, Size):
+def _as_array(*data):
+    """The array of what Tensor is called with: sizes, or data, which becomes floats."""
+    floats = get_default_dtype().numpy
+    sizes = data[0] if data and isinstance(data[0], Size) else data
+    if data and all(isinstance(n, int | np.integer) and type(n) is not bool for n in sizes):
         # NB: in torch Tensor(2, 3) holds whatever the memory held; here it holds zeros.
-        return np.zeros(data, get_default_dtype().numpy), requires_grad
-    floats = get_default_dtype().numpy if isinstance(data, list | tuple) else None
-    return np.asarray(data, floats), requires_grad
+        return np.zeros(sizes, floats)
+    if len(data) > 1:
+        raise TypeError(f"new() takes data or sizes, but got {len(data)} arguments")
+    data = data[0] if data else ()
+    if not isinstance(data, Sequence | np.ndarray) or isinstance(data, str):
+        raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
+    return np.asarray(data, floats)
+
+
+def wrap(array, requires_grad=False):
+    """A new tensor with this array, of whatever type, as its memory."""
+    out = _new(Tensor)
+    out._hold(array, requires_grad)
+    return out
+
+
+_new = object.__new__
 
 
 class RemovableHandle:
@@ -531,7 +547,7 @@ class Function:
         return tuple(tensors)
 
     def _output_of(self, array, writes, nr):
-        out = Tensor(array)
+        out = wrap(array)
         out._writes, out._requires_grad, out._grad_fn, out._output_nr = writes, True, self, nr
         return out
 
@@ -596,7 +612,7 @@ class Function:
             for nr, grad in enumerate(grads):
                 if grad is None:
                     zeros = np.zeros(*self._metas[nr])
-                    grads[nr] = Tensor(zeros) if recording else zeros
+                    grads[nr] = wrap(zeros) if recording else zeros
         ctx = self._as_arrays(grads) if self._of_arrays and not recording else None
         if ctx is not None:
             grad_inputs = self.backward(ctx, *grads)
@@ -658,7 +674,7 @@ class Function:
 
 def _as_tensor(grad):
     """A gradient for those who want a Tensor; None stays None."""
-    return Tensor(grad) if isinstance(grad, np.ndarray | np.generic) else grad
+    return wrap(grad) if isinstance(grad, np.ndarray | np.generic) else grad
 
 
 def _carried(grads):
@@ -728,7 +744,7 @@ def run_backward(roots, gradients, retain_graph, create_graph, inputs, accumulat
         if gradient is None:
             if root._data.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            gradient = Tensor(np.ones_like(root._data))
+            gradient = wrap(np.ones_like(root._data))
         elif gradient._data.shape != root._data.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {gradient.shape} and "
@@ -842,9 +858,9 @@ def _take(found, key):
     """A gradient out of `found` as a Tensor; its memory is writeable and nobody else's."""
     grad = found.pop(key)
     if isinstance(grad, Tensor):  # with a graph of its own, or a constant of one
-        return grad if grad._grad_fn is not None else Tensor(grad._data.copy())
+        return grad if grad._grad_fn is not None else wrap(grad._data.copy())
     ours = _holders(grad) in _UNSHARED and _is_whole(grad)
-    return Tensor(grad if ours else grad.copy())
+    return wrap(grad if ours else grad.copy())
 
 
 def _holders(array):

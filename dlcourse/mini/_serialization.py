@@ -15,7 +15,7 @@ import os
 import secrets
 from collections import Counter, OrderedDict, defaultdict
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import DTYPES, Size, dtype
 from dlcourse.mini._torch_file import is_torch_file, load_torch_file
 from dlcourse.mini.nn.parameter import Parameter
@@ -203,9 +203,9 @@ class _Reader:
         if kind in ("array", "scalar"):
             return array if kind == "array" else array[()]
         if kind == "parameter":
-            return Parameter(Tensor(array), dict(more)["requires_grad"])
+            return Parameter(wrap(array), dict(more)["requires_grad"])
         if kind == "tensor":
-            return Tensor(array, dict(more)["requires_grad"])
+            return wrap(array, dict(more)["requires_grad"])
         raise ValueError(f"unknown kind {kind!r}")
 
     def _array(self, number):

@@ -8,7 +8,7 @@ that the pickle asks for is refused before it is looked up.
 import pickle
 from collections import Counter, OrderedDict
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini._dtype import DTYPES, Size
 from dlcourse.mini.nn.parameter import Parameter
 
@@ -32,10 +32,10 @@ def rebuild_tensor(storage, offset, size, stride, requires_grad, hooks, metadata
     if 0 not in size and (offset < 0 or min(stride, default=0) < 0 or reach > storage.size):
         raise ValueError("a tensor reaches beyond its storage")
     if 0 in size:
-        return Tensor(np.zeros(size, storage.dtype), requires_grad)
+        return wrap(np.zeros(size, storage.dtype), requires_grad)
     strides = [step * storage.itemsize for step in stride]
     array = np.lib.stride_tricks.as_strided(storage[offset:], size, strides)
-    return Tensor(array, requires_grad)
+    return wrap(array, requires_grad)
 
 
 def rebuild_parameter(data, requires_grad, hooks):

@@ -3,7 +3,7 @@
 import contextlib
 import warnings
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._device import require_cpu
 from dlcourse.mini._dtype import bfloat16, float16
 
@@ -72,7 +72,7 @@ class GradScaler:
             return outputs
         self._used = True
         if isinstance(outputs, Tensor):
-            return outputs * Tensor(np.asarray(self._scale, np.float32))
+            return outputs * wrap(np.asarray(self._scale, np.float32))
         return type(outputs)(self.scale(output) for output in outputs)
 
     def _check(self, name):

@@ -277,6 +277,33 @@ def test_tensors_are_pickled():
     assert len(pickle.dumps(part)) < 400  # not the whole memory that it is a view of
 
 
-def test_tensor_of_a_list_is_of_floats():
-    """Tensor([1, 2]) was of integers."""
-    agree(lambda f: f.Tensor([[1, 2], [3, 4]]))
+@pytest.mark.parametrize(
+    "data",
+    [[[1, 2], [3, 4]], (1.5, True), [], range(3), np.ones(2), np.array(3.5), np.array([True]),
+     [np.arange(2), np.ones(2)], np.arange(3, dtype=np.float32)[::2]],
+    ids=repr,
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:Creating a tensor from a list")
+def test_tensor_of_data_is_of_floats(data):
+    """Tensor([1, 2]) was of integers, Tensor(np.ones(2)) of float64."""
+    agree(lambda f: (f.Tensor(data), f.Tensor(data).dtype is f.float32))
+
+
+def test_tensor_by_sizes_and_of_tensors():
+    sizes = [(), (0,), (2, 3), (np.int64(2), 3)]
+    agree(lambda f: [f.Tensor(*size).shape for size in sizes])
+    agree(lambda f: f.Tensor(f.Size([2, 1]), device="cpu").shape)
+    agree(lambda f: f.Tensor(f.ones(2, dtype=f.int64)))
+
+    def shared(f):
+        array = np.zeros(2, np.float32)
+        f.Tensor(array)[0] = 5
+        x = f.ones(2, requires_grad=True)
+        f.Tensor(x * 2).sum().backward()
+        return array, f.Tensor(x).requires_grad, x.grad
+
+    agree(shared)
+    for wrong in (2.5, None, True, {1, 2}):
+        same_error(lambda f, wrong=wrong: f.Tensor(wrong))
+    for wrong in ((2, 3.0), ([1], 2), (np.float64(3),)):
+        same_error(lambda f, wrong=wrong: f.Tensor(*wrong), same_sentence=False)

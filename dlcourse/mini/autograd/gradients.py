@@ -2,7 +2,7 @@
 
 import warnings
 
-from dlcourse.mini._core import Tensor, run_backward
+from dlcourse.mini._core import Tensor, run_backward, wrap
 from dlcourse.mini._grad_mode import enable_grad, no_grad
 
 import numpy as np
@@ -69,7 +69,7 @@ def grad(
     found = [None if g is None else g.contiguous() for g in found]
     if materialize_grads:
         found = [
-            Tensor(np.zeros_like(t._data)) if g is None else g
+            wrap(np.zeros_like(t._data)) if g is None else g
             for g, t in zip(found, inputs, strict=True)
         ]
     for i, g in enumerate(found):
@@ -106,7 +106,7 @@ def analytical_jacobian(output, x):
     for position in np.ndindex(output._data.shape):
         seed = np.zeros_like(output._data)
         seed[position] = 1
-        (g,) = grad(output, x, Tensor(seed), retain_graph=True, allow_unused=True)
+        (g,) = grad(output, x, wrap(seed), retain_graph=True, allow_unused=True)
         rows.append(np.zeros(x._data.size) if g is None else g._data.ravel())
     return np.array(rows).T.reshape(x._data.size, output._data.size)
 
@@ -162,8 +162,8 @@ def gradcheck(
                 ):
                     raise GradcheckError(
                         f"Jacobian mismatch for output {j} with respect to input {i},\n"
-                        f"numerical:{Tensor(numerical[j])}\n"
-                        f"analytical:{Tensor(analytical)}\n"
+                        f"numerical:{wrap(numerical[j])}\n"
+                        f"analytical:{wrap(analytical)}\n"
                     )
     except GradcheckError:
         if raise_exception:
@@ -194,7 +194,7 @@ def gradgradcheck(
     if grad_outputs is None:
         rng = np.random.default_rng(0)
         shapes = [o._data.shape for o in _listed(func(*inputs)) if o.requires_grad]
-        grad_outputs = [Tensor(rng.standard_normal(s), requires_grad=True) for s in shapes]
+        grad_outputs = [wrap(rng.standard_normal(s), requires_grad=True) for s in shapes]
     else:
         grad_outputs = _listed(grad_outputs)
     checked = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from dlcourse.mini._core import Function, Tensor
+from dlcourse.mini._core import Function, Tensor, wrap
 from dlcourse.mini._dtype import finfo
 from dlcourse.mini.autograd.function import once_differentiable
 from dlcourse.mini.distributions import constraints
@@ -23,7 +23,7 @@ class StandardGamma(Function):
         drawn = random_source().standard_gamma(concentration._data)
         dtype = concentration._data.dtype
         drawn = np.maximum(drawn, np.finfo(dtype).tiny).astype(dtype)
-        out = Tensor(np.asarray(drawn))
+        out = wrap(np.asarray(drawn))
         ctx.save_for_backward(concentration, out)
         return out
 
@@ -40,12 +40,12 @@ def slope_of_draw(concentration, drawn):
     """
     a, z = (t._data.astype(np.float64) for t in (concentration, drawn))
     total, term, n = np.zeros_like(z), 1 / a, 0
-    log, psi = np.log(z), Tensor(a + 1).digamma()._data
+    log, psi = np.log(z), wrap(a + 1).digamma()._data
     while True:
         part = term * (log - psi)
         total = total + part
         if np.all((n > z - a) & (np.abs(part) <= 1e-17 * np.abs(total))):
-            return Tensor((-z * total).astype(drawn._data.dtype))
+            return wrap((-z * total).astype(drawn._data.dtype))
         n += 1
         term = term * z / (a + n)
         psi = psi + 1 / (a + n)

@@ -29,7 +29,8 @@ def _variable(x):
         raise ValueError(f"Thing passed to transform API must be Tensor, got {type(x)}")
     if x.requires_grad:
         return x.view(x.shape)
-    out = Variable(x._data)
+    out = Variable.__new__(Variable)
+    out._hold(x._data)
     out._writes, out.done = x._writes, False
     out.requires_grad = True
     return out

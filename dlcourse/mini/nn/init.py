@@ -3,7 +3,7 @@
 import math
 import warnings
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini._grad_mode import no_grad
 from dlcourse.mini.ops.creation import normal_array, random_source
 
@@ -112,7 +112,7 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
 
 @no_grad()
 def _set(tensor, array):
-    return tensor.copy_(Tensor(np.asarray(array, tensor.dtype.numpy)))
+    return tensor.copy_(wrap(np.asarray(array, tensor.dtype.numpy)))
 
 
 def eye_(tensor):

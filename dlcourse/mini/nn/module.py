@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import bfloat16, float16, float32, float64
 from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini._grad_mode import no_grad
@@ -328,7 +328,7 @@ class Module(Hooked):
             else:
                 tensor._data = tensor._data.astype(dtype.numpy, copy=False)
                 if tensor._grad is not None:
-                    tensor._grad = Tensor(tensor._grad._data.astype(dtype.numpy, copy=False))
+                    tensor._grad = wrap(tensor._grad._data.astype(dtype.numpy, copy=False))
         return self
 
     def float(self):
@@ -513,7 +513,7 @@ def _as_tensor(value):
     """A tensor of mini, an array, or what turns into an array (a tensor of torch does)."""
     if isinstance(value, Tensor):
         return value
-    return Tensor(np.asarray(value)) if hasattr(value, "__array__") else None
+    return wrap(np.asarray(value)) if hasattr(value, "__array__") else None
 
 
 def zero_grad(parameters, set_to_none):

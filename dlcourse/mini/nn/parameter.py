@@ -1,6 +1,6 @@
 """Parameter and Buffer: tensors that a module registers when they are assigned as attributes."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._device import device as Device
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
 from dlcourse.mini._format import tensor_repr
@@ -16,12 +16,12 @@ class Parameter(Tensor):
         if data is not None and not isinstance(data, Tensor):
             raise TypeError(f"expected data to be a Tensor, but got {type(data).__name__}")
         array = np.empty(0, np.float32) if data is None else data._data
-        super().__init__(array, requires_grad)
+        self._hold(array, requires_grad)
 
     def __deepcopy__(self, memo):
-        out = memo[id(self)] = type(self)(Tensor(self._data.copy()), self._requires_grad)
+        out = memo[id(self)] = type(self)(wrap(self._data.copy()), self._requires_grad)
         if self._grad is not None:
-            out._grad = Tensor(self._grad._data.copy())
+            out._grad = wrap(self._grad._data.copy())
         return out
 
     def __repr__(self):
@@ -35,11 +35,11 @@ class Buffer(Tensor):
     """
 
     def __init__(self, data=None, *, persistent=True):
-        super().__init__(np.empty(0, np.float32) if data is None else data._data)
+        self._hold(np.empty(0, np.float32) if data is None else data._data)
         self.persistent = persistent
 
     def __deepcopy__(self, memo):
-        out = Buffer(Tensor(self._data.copy()), persistent=self.persistent)
+        out = Buffer(wrap(self._data.copy()), persistent=self.persistent)
         memo[id(self)] = out
         return out
 
@@ -69,7 +69,7 @@ class Uninitialized:
 
     def _start(self, requires_grad, device, dtype):
         require_cpu(device)
-        Tensor.__init__(self, np.empty(0, (dtype or get_default_dtype()).numpy))
+        self._hold(np.empty(0, (dtype or get_default_dtype()).numpy))
         self._requires_grad = requires_grad
 
     @property

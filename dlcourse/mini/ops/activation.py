@@ -6,7 +6,7 @@ depend on x any more (`Pieces`), or made of differentiable operations (`Smooth`)
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini._grad_mode import here
 from dlcourse.mini._pieces import pieces
 from dlcourse.mini.ops.choose import where
@@ -43,14 +43,14 @@ class Pieces(Op):
     def forward(ctx, x, *rest):
         out, ctx.slope = ctx.values(floats(x, ctx.kernel), *rest)
         ctx.count = len(rest)
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
         if ctx.slope.dtype == bool:
             grad = Keep.apply(grad_output, ctx.slope)
         else:
-            grad = grad_output * Tensor(ctx.slope)
+            grad = grad_output * wrap(ctx.slope)
         return grad, *[None] * ctx.count
 
 
@@ -129,7 +129,7 @@ class Smooth(Op):
     def forward(ctx, x, *rest):
         ctx.save_for_backward(x)
         ctx.rest = rest
-        return Tensor(np.asarray(ctx.values(floats(x, ctx.kernel), *rest)))
+        return wrap(np.asarray(ctx.values(floats(x, ctx.kernel), *rest)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -257,7 +257,7 @@ class Gelu(Op):
         out = np.empty_like(array)
         for part, product in pieces(array, out):
             np.multiply(part, ctx.share_of(part), out=product)
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -267,7 +267,7 @@ class Gelu(Op):
         out = np.empty_like(x._data)
         for part, array, grad in pieces(out, x._data, grad_output._data):
             part[...] = ctx.scaled_slope(array, ctx.share_of(array), grad)
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def slope(x):

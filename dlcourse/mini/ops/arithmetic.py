@@ -3,7 +3,7 @@
 import math
 
 from dlcourse.mini import _dtype
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.choose import only_tensors
 from dlcourse.mini.ops.creation import zeros_like
 from dlcourse.mini.ops.operation import (
@@ -39,7 +39,7 @@ class Atan2(Op):
     @staticmethod
     def forward(ctx, y, x):
         ctx.save_for_backward(y, x)
-        return Tensor(np.arctan2(*float_arrays(y, x)))
+        return wrap(np.arctan2(*float_arrays(y, x)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -53,7 +53,7 @@ class Hypot(Op):
     def forward(ctx, x, y):
         a, b = arrays(x, y)
         check_kernel("hypot_cpu", a.dtype)
-        out = Tensor(np.hypot(a, b))
+        out = wrap(np.hypot(a, b))
         ctx.save_for_backward(x, y, out)
         return out
 
@@ -77,13 +77,13 @@ class Fmod(Op):
         a, b = divisible(x, y, "fmod_cpu")
         ctx.save_for_backward(x, y)
         ctx.overload = overload
-        return Tensor(np.fmod(a, b))
+        return wrap(np.fmod(a, b))
 
     @staticmethod
     def backward(ctx, grad_output):
         x, y = ctx.saved_tensors
         _, needs_y, _ = ctx.needs_input_grad
-        whole = Tensor(np.trunc(x._data / y._data)) if needs_y else None
+        whole = wrap(np.trunc(x._data / y._data)) if needs_y else None
         return grad_output, -grad_output * whole if needs_y else None, None
 
 
@@ -98,14 +98,14 @@ class Copysign(Op):
         ctx.save_for_backward(x)
         ctx.overload = overload
         ctx.out = np.copysign(*float_arrays(x, y))
-        return Tensor(ctx.out)
+        return wrap(ctx.out)
 
     @staticmethod
     def backward(ctx, grad_output):
         (x,) = ctx.saved_tensors
         # +1 where the sign stayed, -1 where it changed, 0 at 0
         ratio = np.where(x._data == 0, 0, np.sign(ctx.out) * np.sign(x._data))
-        grad_x = grad_output * Tensor(ratio.astype(ctx.out.dtype))
+        grad_x = grad_output * wrap(ratio.astype(ctx.out.dtype))
         return grad_x, zeros_like(grad_output) if ctx.needs_input_grad[1] else None, None
 
 
@@ -121,7 +121,7 @@ class Heaviside(Op):
             raise RuntimeError(
                 "heaviside is not yet implemented for tensors with different dtypes."
             )
-        return Tensor(np.where(x._data == 0, y._data, x._data > 0).astype(x._data.dtype))
+        return wrap(np.where(x._data == 0, y._data, x._data > 0).astype(x._data.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -173,7 +173,7 @@ class Lerp(Op):
                 )
         check_kernel(f"lerp_kernel_{'tensor' if weight._data.ndim else 'scalar'}", end._data.dtype)
         a, b = arrays(start, end)
-        return Tensor(a + weight._data.astype(a.dtype, copy=False) * (b - a))
+        return wrap(a + weight._data.astype(a.dtype, copy=False) * (b - a))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -199,9 +199,9 @@ class Addcmul(Op):
         ctx.save_for_backward(y, z)
         ctx.value = value
         b, c = arrays(y, z)
-        a, product = arrays(x, Tensor(np.asarray(b * c)))
+        a, product = arrays(x, wrap(np.asarray(b * c)))
         check_kernel("addcmul_cpu_out", a.dtype, "iuf")
-        return Tensor(a + (product if value == 1 else value * product).astype(a.dtype))
+        return wrap(a + (product if value == 1 else value * product).astype(a.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -232,8 +232,8 @@ class Addcdiv(Op):
             )
         ctx.save_for_backward(y, z)
         ctx.value = value
-        a, quotient = arrays(x, Tensor(np.asarray(b / c)))
-        return Tensor(a + value * quotient)
+        a, quotient = arrays(x, wrap(np.asarray(b / c)))
+        return wrap(a + value * quotient)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -291,8 +291,8 @@ def xlogy(input, other):
     overload = 2 if not isinstance(other, Tensor) else int(not isinstance(input, Tensor))
     x, y = operands(input, other)
     a, b = float_arrays(x, y)
-    x = x if x._data.dtype == a.dtype else Tensor(a)
-    return Xlogy.apply(x, y if y._data.dtype == b.dtype else Tensor(b), overload)
+    x = x if x._data.dtype == a.dtype else wrap(a)
+    return Xlogy.apply(x, y if y._data.dtype == b.dtype else wrap(b), overload)
 
 
 def float_power(input, exponent):

@@ -3,7 +3,7 @@
 Shapes: T queries, S keys, hs features of a head; leading dimensions (B, nh) broadcast.
 """
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.norm import Fused
 from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import alias, cat
@@ -23,7 +23,7 @@ class ScaledDotProductAttention(Fused):
     def plain(q, k, v, mask, keep, scale):
         """What attention is."""
         weights = masked_softmax(scale * (q @ k.mT), mask)
-        return (weights if keep is None else weights * Tensor(keep)) @ v
+        return (weights if keep is None else weights * wrap(keep)) @ v
 
     @staticmethod
     def forward(ctx, q, k, v, mask, keep, scale):
@@ -44,7 +44,7 @@ class ScaledDotProductAttention(Fused):
         out = product_like(q, weights if keep is None else weights * keep, v._data)
         out /= ctx.total
         ctx.out = out
-        return Tensor(out)
+        return wrap(out)
 
     def fast(self, grad):
         q, k, v, *_ = self.saved_tensors
@@ -64,7 +64,7 @@ class ScaledDotProductAttention(Fused):
             grad_q *= scale
         grad_k = product_like(k, scores.swapaxes(-1, -2), self.q) if needs_k else None
         grads = grad_q, grad_k, grad_v, scores if needs_mask else None, None, None
-        return tuple([None if g is None else Tensor(g) for g in grads])
+        return tuple([None if g is None else wrap(g) for g in grads])
 
 
 def masked_softmax(scores, mask):
@@ -72,7 +72,7 @@ def masked_softmax(scores, mask):
     if mask is None:
         return softmax(scores, -1)
     scores = scores + mask
-    nothing = Tensor((scores._data == -np.inf).all(-1, keepdims=True))
+    nothing = wrap((scores._data == -np.inf).all(-1, keepdims=True))
     return softmax(scores.masked_fill(nothing, 0.0), -1).masked_fill(nothing, 0.0)
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import bool_, get_default_dtype, int64, uint8
 from dlcourse.mini.ops.operation import (
     OfTwo,
@@ -40,7 +40,7 @@ class Where(Op):
         ctx.save_for_backward(condition)
         a, b = arrays(x, y)
         check_broadcast(condition._data.shape, np.broadcast_shapes(a.shape, b.shape))
-        return Tensor(np.where(condition._data, a, b))
+        return wrap(np.where(condition._data, a, b))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -64,7 +64,7 @@ class MaskedFill(Op):
             )
         check_broadcast(mask._data.shape, x._data.shape)
         ctx.save_for_backward(mask)
-        return Tensor(np.where(mask._data, np.asarray(value, x._data.dtype), x._data))
+        return wrap(np.where(mask._data, np.asarray(value, x._data.dtype), x._data))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -129,7 +129,7 @@ class Clamp(Op):
         if x._data.dtype.kind == "b":
             x = _whole_beside(x, low, high)
         out = x._data if low is None else np.maximum(x._data, low)
-        return Tensor(out if high is None else np.minimum(out, high))
+        return wrap(out if high is None else np.minimum(out, high))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -167,8 +167,8 @@ class ClampTensor(Op):
         if low is not None and high is not None and x._data.dtype.kind == "b":
             check_kernel("clamp_cpu", promote(low._data.dtype, high._data.dtype), "iuf")
         if low is not None:
-            out = Tensor(np.maximum(*arrays(out, low)))
-        return out if high is None else Tensor(np.minimum(*arrays(out, high)))
+            out = wrap(np.maximum(*arrays(out, low)))
+        return out if high is None else wrap(np.minimum(*arrays(out, high)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -224,7 +224,7 @@ def where(condition, input=None, other=None):
     The branch that is not chosen gets gradient 0, even where it is NaN.
     """
     if input is None and other is None:
-        return tuple(Tensor(index) for index in np.nonzero(np.atleast_1d(condition._data)))
+        return tuple(wrap(index) for index in np.nonzero(np.atleast_1d(condition._data)))
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
         input, other = _number(input), _number(other)
     return Where.apply(condition, *operands(input, other))
@@ -237,7 +237,7 @@ def where_method(self, condition, other):
 
 def _number(value):
     """A Python number as a 0-d tensor of its own kind."""
-    return as_tensor_operand(value, Tensor(np.zeros((), np.int64)))
+    return as_tensor_operand(value, wrap(np.zeros((), np.int64)))
 
 
 def clamp(input, min=None, max=None):

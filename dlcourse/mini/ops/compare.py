@@ -1,6 +1,6 @@
 """Questions about whole tensors and types, answered by a Python bool or a dtype."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import from_numpy_dtype
 from dlcourse.mini.ops.operation import as_tensor_operand, check_broadcast, promote, result_dtype
 
@@ -36,7 +36,7 @@ def promote_types(type1, type2):
 def result_type(tensor1, tensor2):
     """The dtype of an operation on the two, of which each is a tensor or a number."""
     like = next((t for t in (tensor1, tensor2) if isinstance(t, Tensor)), None)
-    like = Tensor(np.zeros((), np.int64)) if like is None else like
+    like = wrap(np.zeros((), np.int64)) if like is None else like
     return from_numpy_dtype(result_dtype(*[as_tensor_operand(t, like) for t in (tensor1, tensor2)]))
 
 

@@ -11,7 +11,7 @@ stays in the cache.  `conv2d_plain` says the same in a few lines, without any of
 
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import cat
 
@@ -61,7 +61,7 @@ def pad_plain(x, padding):
     """x (B, C, H, W) with a border of zeros, by concatenation."""
     for dim, sizes in zip((2, 3), padding, strict=True):
         borders = [(*x.shape[:dim], size, *x.shape[dim + 1 :]) for size in sizes]
-        before, after = [Tensor(np.zeros(shape, x._data.dtype)) for shape in borders]
+        before, after = [wrap(np.zeros(shape, x._data.dtype)) for shape in borders]
         x = cat([before, x, after], dim)
     return x
 
@@ -165,7 +165,7 @@ class Convolution(Op):
         ctx.save_for_backward(x, w)
         ctx.geometry = geometry
         out = correlate(x._data, w._data, None if bias is None else bias._data, geometry)
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -191,7 +191,7 @@ class ConvolutionInput(Op):
         added = w._data.shape[1] * groups * grad._data.shape[2] * grad._data.shape[3]
         turned = flipped(w._data, geometry) if copied <= 2 * added else None
         if turned is not None:
-            return Tensor(correlate(grad._data, turned[0], None, turned[1]))
+            return wrap(correlate(grad._data, turned[0], None, turned[1]))
         padded, out = bordered(shape, geometry.padding, grad._data.dtype)
         channels, kernel, out_size = shape[1], w._data.shape[2:], grad._data.shape[2:]
         matrix = w._data.reshape(groups, len(w._data) // groups, -1).transpose(0, 2, 1)
@@ -201,7 +201,7 @@ class ConvolutionInput(Op):
         for part in parts:
             windows = matrix @ by_channel(grad._data[part], columns, groups)
             fold(windows.reshape(channels, *kernel, -1, *out_size), geometry, padded[part])
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -234,7 +234,7 @@ class ConvolutionWeight(Op):
             unfold(images[part], geometry, block)
             right = block.reshape(groups, rows // groups, -1).transpose(0, 2, 1)
             out += by_channel(grad._data[part], columns, groups) @ right
-        return Tensor(out.reshape(shape))
+        return wrap(out.reshape(shape))
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -4,7 +4,7 @@ The depths that a window meets become channels, the depth of the output joins th
 left is a convolution in two dimensions, with all its derivatives.
 """
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.conv import Convolution, Geometry, convolution_input
 from dlcourse.mini.ops.index import PutItem
 from dlcourse.mini.ops.pad import ConstantPadND
@@ -50,7 +50,7 @@ def convolution3d_input(grad, w, shape, geometry):
     before, after = geometry.padding[0]
     padded = batch, channels, size[0] + before + after, *size[1:]
     taps = depth_taps(kernel, depth, geometry.stride[0], geometry.dilation[0])
-    out = Tensor(np.zeros(padded, grad._data.dtype))
+    out = wrap(np.zeros(padded, grad._data.dtype))
     for number, index in enumerate(taps):
         out = out + PutItem.apply(parts[number], index, padded, True)
     return out[:, :, before : before + size[0]]

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.operation import check_kernel, promote
 from dlcourse.mini.ops.reduce import axes_of
 
@@ -11,7 +11,7 @@ import numpy as np
 
 def count_nonzero(input, dim=None):
     """How many elements are not 0, int64."""
-    return Tensor(np.asarray((input._data != 0).sum(axes_of(input, dim), dtype=np.int64)))
+    return wrap(np.asarray((input._data != 0).sum(axes_of(input, dim), dtype=np.int64)))
 
 
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
@@ -23,12 +23,12 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
         input._data, return_inverse=return_inverse, return_counts=return_counts, axis=dim
     )
     if not (return_inverse or return_counts):
-        return Tensor(out)
+        return wrap(out)
     parts = list(out)
     if return_inverse:
         shape = input._data.shape if dim is None else (input._data.shape[dim],)
         parts[1] = np.asarray(parts[1]).reshape(shape).astype(np.int64)
-    return tuple(Tensor(np.asarray(p)) for p in parts)
+    return tuple(wrap(np.asarray(p)) for p in parts)
 
 
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
@@ -38,13 +38,13 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     other = array[1:] != array[:-1]
     new[1:] = other.any(tuple(range(1, other.ndim)))
     values = array[new] if dim is None else np.moveaxis(array[new], 0, dim)
-    out = [Tensor(values)]
+    out = [wrap(values)]
     if return_inverse:
         shape = input._data.shape if dim is None else new.shape
-        out.append(Tensor((np.cumsum(new) - 1).reshape(shape)))
+        out.append(wrap((np.cumsum(new) - 1).reshape(shape)))
     if return_counts:
         starts = np.append(np.flatnonzero(new), len(array))
-        out.append(Tensor(np.diff(starts)))
+        out.append(wrap(np.diff(starts)))
     return out[0] if len(out) == 1 else tuple(out)
 
 
@@ -57,13 +57,11 @@ def bincount(input, weights=None, minlength=0):
     if array.ndim != 1 or (array.size and array.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is None:
-        return Tensor(np.bincount(array, minlength=minlength))
+        return wrap(np.bincount(array, minlength=minlength))
     if weights._data.shape != array.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
     out = np.bincount(array, weights._data, minlength)
-    return Tensor(
-        out.astype(weights._data.dtype if weights._data.dtype.kind == "f" else np.float64)
-    )
+    return wrap(out.astype(weights._data.dtype if weights._data.dtype.kind == "f" else np.float64))
 
 
 def histc(input, bins=100, min=0, max=0):
@@ -83,7 +81,7 @@ def histc(input, bins=100, min=0, max=0):
     if min == max:
         min, max = min - 1, max + 1
     counts, _ = np.histogram(array, bins, (float(min), float(max)))
-    return Tensor(counts.astype(array.dtype))
+    return wrap(counts.astype(array.dtype))
 
 
 class HistogramResult(NamedTuple):
@@ -113,7 +111,7 @@ def histogram(input, bins=100, *, range=None, weight=None, density=False):
         range = range if range[0] < range[1] else (range[0] - 0.5, range[1] + 0.5)
     weights = None if weight is None else weight._data.ravel()
     hist, edges = np.histogram(array, edges, range, density, weights)
-    return HistogramResult(*(Tensor(part.astype(array.dtype)) for part in (hist, edges)))
+    return HistogramResult(*(wrap(part.astype(array.dtype)) for part in (hist, edges)))
 
 
 def bucketize(input, boundaries, *, out_int32=False, right=False):
@@ -147,4 +145,4 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
             edges.reshape(-1, edges.shape[-1]), values.reshape(-1, values.shape[-1]), strict=True
         )
         out = np.array([np.searchsorted(e, v, side) for e, v in rows]).reshape(values.shape)
-    return Tensor(np.asarray(out, np.intc if out_int32 else np.int64))
+    return wrap(np.asarray(out, np.intc if out_int32 else np.int64))

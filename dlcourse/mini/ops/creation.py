@@ -3,7 +3,7 @@
 import json
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._device import CPU, require_cpu
 from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype, preserve_format
@@ -43,7 +43,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
     if dtype is not None:
         array = array.astype(numpy_dtype(dtype))
     from_numpy_dtype(array.dtype)  # refuses what mini does not know
-    return Tensor(array, requires_grad)
+    return wrap(array, requires_grad)
 
 
 def _array_of_lists(data):
@@ -107,7 +107,7 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     if copy is False and not shared:
         raise ValueError("can't alias arbitrary sequence into a tensor: leave out copy=False")
     if copy and shared:
-        out = Tensor(out._data.copy())
+        out = wrap(out._data.copy())
     return out.requires_grad_() if requires_grad else out
 
 
@@ -116,7 +116,7 @@ def from_numpy(ndarray):
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     from_numpy_dtype(ndarray.dtype)
-    return Tensor(ndarray)
+    return wrap(ndarray)
 
 
 # -- constants -------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def _filled(name, size, value, dtype, device, requires_grad, named=None):
         raise TypeError(f"{name}(): argument 'size' (position 1) must be tuple of ints, got {size}")
     if any(n < 0 for n in size):
         raise RuntimeError(f"{name}: Dimension size must be non-negative.")
-    return Tensor(np.full(size, value, numpy_dtype(dtype)), requires_grad)
+    return wrap(np.full(size, value, numpy_dtype(dtype)), requires_grad)
 
 
 def zeros(*shape, size=None, dtype=None, device=None, requires_grad=False):
@@ -179,7 +179,7 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
     array = np.full(input._data.shape, fill_value, numpy_dtype(dtype, input._data.dtype))
     if memory_format.order is not None:
         array = memory_format.arranged(array)
-    return Tensor(array, requires_grad)
+    return wrap(array, requires_grad)
 
 
 def empty_like(input, *, dtype=None, device=None, requires_grad=False,
@@ -200,7 +200,7 @@ def arange(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=
     floats = any(isinstance(v, float) for v in (start, end, step))
     steps = np.arange(math.ceil((end - start) / step), dtype=np.float64 if floats else np.int64)
     array = start + step * steps
-    return Tensor(array.astype(numpy_dtype(dtype, None if floats else np.int64)), requires_grad)
+    return wrap(array.astype(numpy_dtype(dtype, None if floats else np.int64)), requires_grad)
 
 
 def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
@@ -208,7 +208,7 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     require_cpu(device)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    return Tensor(np.linspace(start, end, steps).astype(numpy_dtype(dtype)), requires_grad)
+    return wrap(np.linspace(start, end, steps).astype(numpy_dtype(dtype)), requires_grad)
 
 
 def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
@@ -217,7 +217,7 @@ def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     array = np.float64(base) ** np.linspace(start, end, steps)
-    return Tensor(array.astype(numpy_dtype(dtype)), requires_grad)
+    return wrap(array.astype(numpy_dtype(dtype)), requires_grad)
 
 
 def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
@@ -237,7 +237,7 @@ def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     for name, size in (("n", n), ("m", n if m is None else m)):
         if size < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
-    return Tensor(np.eye(n, m, dtype=numpy_dtype(dtype)), requires_grad)
+    return wrap(np.eye(n, m, dtype=numpy_dtype(dtype)), requires_grad)
 
 
 def one_hot(tensor, num_classes=-1):
@@ -252,7 +252,7 @@ def one_hot(tensor, num_classes=-1):
     count = int(index.max()) + 1 if num_classes == -1 else num_classes
     if index.size and index.max() >= count:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return Tensor(np.eye(count, dtype=np.int64)[index])
+    return wrap(np.eye(count, dtype=np.int64)[index])
 
 
 # -- as another tensor is --------------------------------------------------------------------------
@@ -318,7 +318,7 @@ class Generator:
     def get_state(self):
         """The state as a tensor of bytes, as in torch; `set_state` takes it back."""
         text = json.dumps([self._seed, self._rng.bit_generator.state])
-        return Tensor(np.frombuffer(bytearray(text.encode()), np.uint8))
+        return wrap(np.frombuffer(bytearray(text.encode()), np.uint8))
 
     def set_state(self, new_state):
         """Go on from a state that `get_state` gave; returns the generator."""
@@ -393,11 +393,11 @@ def randint(
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
         )
     array = np.asarray(random_source(generator).integers(low, high, tuple(size)))
-    return Tensor(array.astype(numpy_dtype(dtype, np.int64)), requires_grad)
+    return wrap(array.astype(numpy_dtype(dtype, np.int64)), requires_grad)
 
 
 def randperm(n, *, generator=None, dtype=None, device=None):
     """0 to n - 1 in random order, int64."""
     require_cpu(device)
     order = random_source(generator).permutation(n)
-    return Tensor(order.astype(numpy_dtype(dtype, np.int64)))
+    return wrap(order.astype(numpy_dtype(dtype, np.int64)))

@@ -4,7 +4,7 @@ All sequences of a batch at once.  A target of S labels becomes L = 2 S + 1 stat
 between and behind the labels.  T steps, N sequences, C classes.
 """
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.operation import Op
 
 import numpy as np
@@ -28,7 +28,7 @@ class CtcLoss(Op):
         ctx.found = states, alphas, steps, loss
         ctx.save_for_backward(log_probs)
         shown = loss if ctx.impossible is None else np.where(ctx.impossible, 0, loss)
-        return Tensor(shown.astype(log_probs._data.dtype))
+        return wrap(shown.astype(log_probs._data.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -41,7 +41,7 @@ class CtcLoss(Op):
         slope[np.arange(len(slope))[:, None] >= steps] = 0
         if ctx.impossible is not None:
             slope[:, ctx.impossible] = 0
-        slope = Tensor(slope.astype(grad_output._data.dtype))
+        slope = wrap(slope.astype(grad_output._data.dtype))
         return CtcLossBackward.apply(grad_output.reshape(1, -1, 1), slope, x), *[None] * 5
 
 
@@ -50,7 +50,7 @@ class CtcLossBackward(Op):
 
     @staticmethod
     def forward(ctx, grad, slope, log_probs):
-        return Tensor(grad._data * slope._data)
+        return wrap(grad._data * slope._data)
 
     @staticmethod
     def backward(ctx, grad_output):

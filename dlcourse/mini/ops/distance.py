@@ -1,6 +1,6 @@
 """The length of vectors, by any norm."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.reduce import restore
 
@@ -26,7 +26,7 @@ class LinalgVectorNorm(Op):
             out = np.sqrt(np.square(size).sum(axes, keepdims=keepdim))
         else:
             out = (size**p).sum(axes, keepdims=keepdim) ** (1 / p)
-        out = Tensor(np.asarray(out, size.dtype))
+        out = wrap(np.asarray(out, size.dtype))
         ctx.save_for_backward(x, out)
         return out
 
@@ -37,11 +37,11 @@ class LinalgVectorNorm(Op):
         grad, out = [restore(t, ctx.axes, shape) for t in (grad_output, out)]
         if p == 0:
             return None, None, None, None
-        sign = Tensor(np.sign(x._data))
+        sign = wrap(np.sign(x._data))
         if abs(p) == np.inf:
             winners = np.abs(x._data) == out._data
             share = winners / winners.sum(ctx.axes, keepdims=True)
-            return grad * sign * Tensor(share.astype(x._data.dtype)), None, None, None
+            return grad * sign * wrap(share.astype(x._data.dtype)), None, None, None
         if p == 1:
             return grad * sign, None, None, None
         # d|x| / dx_i = sign(x_i) * (|x_i| / |x|)^(p - 1), and 0 where |x| is 0

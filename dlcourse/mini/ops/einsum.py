@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.linalg import matmul
 from dlcourse.mini.ops.shape import wrap_dim
 
@@ -102,7 +102,7 @@ def _diagonal(x, letters):
                     f"match, {x._data.shape[second]} != {size}"
                 )
             order = [first, second] + [d for d in range(len(letters)) if d not in (first, second)]
-            along = Tensor(np.arange(size))
+            along = wrap(np.arange(size))
             x = x.permute(order)[along, along]
             letters = letter + "".join(letters[d] for d in order[2:])
     return x, letters

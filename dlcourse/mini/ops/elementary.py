@@ -5,7 +5,7 @@ Each is a NumPy function and its slope.  A slope that is simplest in the result 
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.choose import where
 from dlcourse.mini.ops.creation import zeros_like
 from dlcourse.mini.ops.operation import Op, float_array
@@ -23,7 +23,7 @@ class Unary(Op):
 
     @staticmethod
     def forward(ctx, x):
-        out = Tensor(np.asarray(ctx.compute(float_array(x))))
+        out = wrap(np.asarray(ctx.compute(float_array(x))))
         ctx.save_for_backward(out if ctx.of_result else x)
         return out
 
@@ -97,12 +97,12 @@ class Logit(Op):
         ctx.eps, array = eps, float_array(x)
         if eps is not None:
             array = np.clip(array, eps, 1 - eps)
-        return Tensor(np.log(array / (1 - array)))
+        return wrap(np.log(array / (1 - array)))
 
     @staticmethod
     def backward(ctx, grad_output):
         (x,), low = ctx.saved_tensors, ctx.eps or 0.0
-        outside = Tensor((x._data < low) | (x._data > 1 - low))
+        outside = wrap((x._data < low) | (x._data > 1 - low))
         fill = math.nan if ctx.eps is None else 0.0
         return (grad_output / (x * (1 - x))).masked_fill(outside, fill), None
 
@@ -148,7 +148,7 @@ class Sinc(Op):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        return Tensor(np.asarray(np.sinc(float_array(x))))
+        return wrap(np.asarray(np.sinc(float_array(x))))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -217,7 +217,7 @@ class Step(Op):
     def forward(ctx, x):
         refuse_bool(x, f"{type(ctx).__name__.lower()}_vml_cpu")
         array = x._data
-        return Tensor(np.asarray(ctx.compute(array)) if array.dtype.kind == "f" else array.copy())
+        return wrap(np.asarray(ctx.compute(array)) if array.dtype.kind == "f" else array.copy())
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -252,8 +252,8 @@ class RoundDecimals(Op):
     def forward(ctx, x, decimals):
         scale = x._data.dtype.type(10.0 ** builtin_abs(decimals))
         if decimals < 0:
-            return Tensor(np.rint(x._data / scale) * scale)
-        return Tensor(np.rint(x._data * scale) / scale)
+            return wrap(np.rint(x._data / scale) * scale)
+        return wrap(np.rint(x._data * scale) / scale)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -268,7 +268,7 @@ class Frac(Op):
         if x._data.dtype.kind != "f":
             kind = x.dtype.scalar_type
             raise NotImplementedError(f"\"frac_cpu\" not implemented for '{kind}'")
-        return Tensor(x._data - np.trunc(x._data))
+        return wrap(x._data - np.trunc(x._data))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -285,12 +285,12 @@ class NanToNum(Op):
     @staticmethod
     def forward(ctx, x, nan, posinf, neginf):
         ctx.save_for_backward(x)
-        return Tensor(np.nan_to_num(x._data, True, nan or 0.0, posinf, neginf))
+        return wrap(np.nan_to_num(x._data, True, nan or 0.0, posinf, neginf))
 
     @staticmethod
     def backward(ctx, grad_output):
         (x,) = ctx.saved_tensors
-        return grad_output.masked_fill(Tensor(~np.isfinite(x._data)), 0.0), None, None, None
+        return grad_output.masked_fill(wrap(~np.isfinite(x._data)), 0.0), None, None, None
 
 
 # -- the functions that users call -----------------------------------------------------------------

@@ -1,6 +1,6 @@
 """A piece written into a copy of a tensor (`slice_scatter` and the like), and index_reduce."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.index import SetItem
 from dlcourse.mini.ops.matrices import diagonal
 from dlcourse.mini.ops.scatter import REDUCTIONS, scatter_reduce
@@ -42,7 +42,7 @@ def select_scatter(input, src, dim, index):
 
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
     """`input` with `src` in the place of a diagonal."""
-    places = Tensor(np.arange(input._data.size).reshape(input._data.shape))
+    places = wrap(np.arange(input._data.size).reshape(input._data.shape))
     flat = diagonal(places, offset, dim1, dim2)._data
     if src._data.shape != flat.shape:
         raise RuntimeError(
@@ -76,4 +76,4 @@ def unravel_index(indices, shape):
     if indices._data.dtype.kind not in "iu":
         raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
     found = np.unravel_index(indices._data % max(int(np.prod(shape)), 1), shape)
-    return tuple(Tensor(np.asarray(i, indices._data.dtype)) for i in found)
+    return tuple(wrap(np.asarray(i, indices._data.dtype)) for i in found)

@@ -6,7 +6,7 @@ differentiated again.  Source of the formulas: Giles 2008, "Collected matrix der
 
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.matrices import diag_embed, diagonal
 from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import cat
@@ -27,7 +27,7 @@ class Inverse(Op):
     @staticmethod
     def forward(ctx, x):
         try:
-            out = Tensor(np.linalg.inv(x._data))
+            out = wrap(np.linalg.inv(x._data))
         except np.linalg.LinAlgError:
             raise LinAlgError(_singular("linalg.inv", x._data)) from None
         ctx.save_for_backward(out)
@@ -48,7 +48,7 @@ class Solve(Op):
     @staticmethod
     def forward(ctx, a, b):
         try:
-            out = Tensor(np.linalg.solve(a._data, b._data))
+            out = wrap(np.linalg.solve(a._data, b._data))
         except np.linalg.LinAlgError:
             batch = "(Batch element 0): " if a._data.ndim > 2 else ""
             raise LinAlgError(
@@ -73,7 +73,7 @@ class Det(Op):
 
     @staticmethod
     def forward(ctx, x):
-        out = Tensor(np.asarray(np.linalg.det(x._data)))
+        out = wrap(np.asarray(np.linalg.det(x._data)))
         ctx.save_for_backward(x, out)
         return out
 
@@ -94,8 +94,8 @@ def _cofactors(x):
     others = np.array([[k for k in range(n) if k != i] for i in range(n)], int).reshape(n, n - 1)
     rows, columns = others[:, None, :, None], others[None, :, None, :]
     signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
-    minors = x[..., Tensor(rows), Tensor(columns)]  # (..., n, n, n - 1, n - 1)
-    return Det.apply(minors) * Tensor(signs.astype(x._data.dtype))
+    minors = x[..., wrap(rows), wrap(columns)]  # (..., n, n, n - 1, n - 1)
+    return Det.apply(minors) * wrap(signs.astype(x._data.dtype))
 
 
 class Slogdet(Op):
@@ -106,7 +106,7 @@ class Slogdet(Op):
 
     @staticmethod
     def forward(ctx, x):
-        sign, logabsdet = (Tensor(np.asarray(part)) for part in np.linalg.slogdet(x._data))
+        sign, logabsdet = (wrap(np.asarray(part)) for part in np.linalg.slogdet(x._data))
         ctx.save_for_backward(x)
         ctx.mark_non_differentiable(sign)
         return sign, logabsdet
@@ -126,7 +126,7 @@ class Cholesky(Op):
     @staticmethod
     def forward(ctx, x):
         try:
-            out = Tensor(np.linalg.cholesky(x._data))
+            out = wrap(np.linalg.cholesky(x._data))
         except np.linalg.LinAlgError:
             raise LinAlgError(_not_positive(x._data)) from None
         ctx.save_for_backward(out)
@@ -152,9 +152,9 @@ class Qr(Op):
         ctx.mode = mode
         if mode == "r":
             r = np.linalg.qr(x._data, "r")
-            q, r = Tensor(np.zeros(0, x._data.dtype)), Tensor(r)
+            q, r = wrap(np.zeros(0, x._data.dtype)), wrap(r)
         else:
-            q, r = (Tensor(part) for part in np.linalg.qr(x._data, mode))
+            q, r = (wrap(part) for part in np.linalg.qr(x._data, mode))
         ctx.save_for_backward(x, q, r)
         return q, r
 
@@ -194,7 +194,7 @@ class Svd(Op):
     @staticmethod
     def forward(ctx, x, full_matrices):
         ctx.set_materialize_grads(False)  # with S alone, equal singular values do no harm
-        parts = [Tensor(part) for part in np.linalg.svd(x._data, full_matrices)]
+        parts = [wrap(part) for part in np.linalg.svd(x._data, full_matrices)]
         ctx.save_for_backward(*parts)
         return tuple(parts)
 
@@ -203,7 +203,7 @@ class Svd(Op):
         u, s, vh = ctx.saved_tensors
         k = s._data.shape[-1]
         u, vh = u[..., :k], vh[..., :k, :]
-        eye = Tensor(np.eye(k, dtype=s._data.dtype))
+        eye = wrap(np.eye(k, dtype=s._data.dtype))
         gaps = s[..., None, :] ** 2 - s[..., :, None] ** 2 + eye
         inner, out = (0 if grad_s is None else diag_embed(grad_s)), 0
         if grad_u is not None:
@@ -228,7 +228,7 @@ class Eigh(Op):
     @staticmethod
     def forward(ctx, x, uplo):
         ctx.set_materialize_grads(False)
-        values, vectors = (Tensor(part) for part in np.linalg.eigh(x._data, uplo))
+        values, vectors = (wrap(part) for part in np.linalg.eigh(x._data, uplo))
         ctx.save_for_backward(values, vectors)
         return values, vectors
 
@@ -238,7 +238,7 @@ class Eigh(Op):
         inner = 0 if grad_values is None else diag_embed(grad_values)
         if grad_vectors is not None:
             n = values._data.shape[-1]
-            far = Tensor(np.diag(np.full(n, np.inf)).astype(values._data.dtype))
+            far = wrap(np.diag(np.full(n, np.inf)).astype(values._data.dtype))
             gaps = values[..., None, :] - values[..., :, None] + far
             inner = inner + (vectors.mT @ grad_vectors) / gaps
         return vectors @ inner @ vectors.mT, None
@@ -252,7 +252,7 @@ class Pinv(Op):
 
     @staticmethod
     def forward(ctx, x, rtol, hermitian):
-        out = Tensor(np.linalg.pinv(x._data, rtol, hermitian=hermitian))
+        out = wrap(np.linalg.pinv(x._data, rtol, hermitian=hermitian))
         ctx.save_for_backward(x, out)
         return out
 

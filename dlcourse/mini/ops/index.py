@@ -2,7 +2,7 @@
 
 import operator
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._grad_mode import here
 from dlcourse.mini.ops.inplace import note_write, write
 from dlcourse.mini.ops.operation import Op
@@ -133,7 +133,7 @@ class GetItem(Op):
     def forward(ctx, x, index):
         ctx.index, ctx.shape, ctx.basic = index, x._data.shape, is_basic(index)
         part = taken(x._data, index)
-        return alias(x, part) if ctx.basic else Tensor(part)
+        return alias(x, part) if ctx.basic else wrap(part)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -151,7 +151,7 @@ class PutItem(Op):
             out[index] = x._data
         else:
             np.add.at(out, index, x._data)
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -169,12 +169,12 @@ class SetItem(Op):
         ctx.index = index
         out = x._data.copy()
         out[index] = value._data
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
         _, _, needs_value = ctx.needs_input_grad
-        zero = Tensor(np.zeros((), grad_output._data.dtype))
+        zero = wrap(np.zeros((), grad_output._data.dtype))
         return (
             SetItem.apply(grad_output, ctx.index, zero),
             None,
@@ -195,11 +195,11 @@ class Gather(Op):
     @staticmethod
     def forward(ctx, x, dim, index):
         ctx.dim, ctx.index, ctx.shape = dim, index, x._data.shape
-        return Tensor(x._data[along(index, dim, x._data)])
+        return wrap(x._data[along(index, dim, x._data)])
 
     @staticmethod
     def backward(ctx, grad_output):
-        zeros = Tensor(np.zeros(ctx.shape, grad_output._data.dtype))
+        zeros = wrap(np.zeros(ctx.shape, grad_output._data.dtype))
         return ScatterAdd.apply(zeros, ctx.dim, ctx.index, grad_output), None, None
 
 
@@ -212,7 +212,7 @@ class ScatterAdd(Op):
         out = x._data.copy()
         corner = tuple(slice(n) for n in index.shape)
         np.add.at(out, along(index, dim, out), src._data[corner])
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -261,7 +261,7 @@ def setitem(input, index, value):
     if not is_basic(index):
         basic, index = in_steps(index, input._data.ndim)
         input = input if basic is None else GetItem.apply(input, basic)
-    value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, input._data.dtype))
+    value = value if isinstance(value, Tensor) else wrap(np.asarray(value, input._data.dtype))
     target = taken(input._data, index).shape
     extra = value._data.ndim - len(target)
     if extra > 0 and value._data.shape[:extra] == (1,) * extra:

@@ -5,7 +5,7 @@ into the memory and the new node into the history.  For a view the history of it
 (CopySlices), and all other views of that memory are taken again when next asked (`grad_fn`).
 """
 
-from dlcourse.mini._core import Tensor, View
+from dlcourse.mini._core import Tensor, View, wrap
 from dlcourse.mini._grad_mode import here
 from dlcourse.mini.ops.creation import normal_array, uniform_array, zeros_like
 from dlcourse.mini.ops.operation import Op, check_broadcast
@@ -23,15 +23,13 @@ class CopySlices(Op):
     @staticmethod
     def forward(ctx, base, value, view):
         ctx.view = view
-        return Tensor(base._data)
+        return wrap(base._data)
 
     @staticmethod
     def backward(ctx, grad_output):
-        mask = Tensor(np.ones(grad_output._data.shape, bool))
+        mask = wrap(np.ones(grad_output._data.shape, bool))
         ctx.view.replay(mask)._data[...] = False  # what was overwritten gets no gradient
-        kept = (
-            grad_output.masked_fill(Tensor(~mask._data), 0.0) if ctx.needs_input_grad[0] else None
-        )
+        kept = grad_output.masked_fill(wrap(~mask._data), 0.0) if ctx.needs_input_grad[0] else None
         return kept, ctx.view.replay(grad_output) if ctx.needs_input_grad[1] else None, None
 
 
@@ -40,7 +38,7 @@ class Fill(Op):
 
     @staticmethod
     def forward(ctx, x, value):
-        return Tensor(np.full_like(x._data, value))
+        return wrap(np.full_like(x._data, value))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -55,7 +53,7 @@ class Copy(Op):
 
     @staticmethod
     def forward(ctx, x, source):
-        return Tensor(np.broadcast_to(source._data, x._data.shape).astype(x._data.dtype))
+        return wrap(np.broadcast_to(source._data, x._data.shape).astype(x._data.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -93,7 +91,7 @@ def write(x, compute):
     old = x
     if here.mode.enabled:
         # Operations save this snapshot, not the memory about to change.
-        old = Tensor(x._data.copy())
+        old = wrap(x._data.copy())
         if x.requires_grad:
             old._requires_grad, old._grad_fn, old._output_nr = True, x.grad_fn, x._output_nr
     value = compute(old)
@@ -127,7 +125,7 @@ def _rebase(x, value):
         x._requires_grad, x._grad_fn, x._output_nr = True, value._grad_fn, value._output_nr
         return
     base, chain = x._view.base, x._view
-    before = Tensor(base._data)
+    before = wrap(base._data)
     if base.requires_grad:
         before._requires_grad, before._grad_fn, before._output_nr = (
             True,

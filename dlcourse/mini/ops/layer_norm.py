@@ -3,7 +3,7 @@
 Layer normalisation: Ba, Kiros and Hinton 2016.  RMS normalisation: Zhang and Sennrich 2019.
 """
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.norm import Fused
 
 import numpy as np
@@ -57,7 +57,7 @@ class NativeLayerNorm(Fused):
             out *= weight._data.reshape(-1)
         if bias is not None:
             out += bias._data.reshape(-1)
-        return Tensor(out.reshape(x._data.shape))
+        return wrap(out.reshape(x._data.shape))
 
     def fast(self, grad):
         """The gradients of the arguments, as numbers."""
@@ -78,7 +78,7 @@ class NativeLayerNorm(Fused):
             grad_x *= self.inverse
             grad_x = grad_x.reshape(grad.shape)
         grads = grad_x, grad_weight, grad_bias, None, None
-        return tuple([None if g is None else Tensor(g) for g in grads])
+        return tuple([None if g is None else wrap(g) for g in grads])
 
 
 class FusedRmsNorm(Fused):
@@ -99,7 +99,7 @@ class FusedRmsNorm(Fused):
         out = rows * ctx.inverse
         if weight is not None:
             out *= weight._data.reshape(-1)
-        return Tensor(out.reshape(x._data.shape))
+        return wrap(out.reshape(x._data.shape))
 
     def fast(self, grad):
         """The gradients of the arguments, as numbers."""
@@ -108,7 +108,7 @@ class FusedRmsNorm(Fused):
         normal = as_rows(self.saved_tensors[0]._data, shape) * self.inverse
         g = as_rows(grad, shape)
         if needs[1]:
-            grad_weight = Tensor(np.einsum("ij,ij->j", g, normal).reshape(shape))
+            grad_weight = wrap(np.einsum("ij,ij->j", g, normal).reshape(shape))
         if needs[0]:
             if weight is not None:
                 g = g * self.saved_tensors[1]._data.reshape(-1)
@@ -116,5 +116,5 @@ class FusedRmsNorm(Fused):
             normal *= row_dots(g, normal) / -normal.shape[1]
             normal += g
             normal *= self.inverse
-            grad_x = Tensor(normal.reshape(grad.shape))
+            grad_x = wrap(normal.reshape(grad.shape))
         return grad_x, grad_weight, None, None

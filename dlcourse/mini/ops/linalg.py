@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.operation import (
     NotAnOperand,
     Op,
@@ -31,7 +31,7 @@ class MatMul(Op):
         ctx.save_for_backward(x, w)
         ctx.flat = x._data.ndim == w._data.ndim == 2
         ctx.by_columns = in_columns(w)
-        return Tensor(x._data @ w._data)
+        return wrap(x._data @ w._data)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -61,7 +61,7 @@ class Mv(Op):
     @staticmethod
     def forward(ctx, x, v):
         ctx.save_for_backward(x, v)
-        return Tensor(x._data @ v._data)
+        return wrap(x._data @ v._data)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -79,7 +79,7 @@ class Dot(Op):
     @staticmethod
     def forward(ctx, x, y):
         ctx.save_for_backward(x, y)
-        return Tensor(np.asarray(x._data @ y._data))
+        return wrap(np.asarray(x._data @ y._data))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -101,7 +101,7 @@ class Addmm(Op):
         ctx.by_columns = in_columns(w)
         out = x._data @ w._data
         out += bias._data
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -1,6 +1,6 @@
 """Comparisons and logic, to tensors without gradient."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.choose import only_tensors
 from dlcourse.mini.ops.operation import arrays, check_broadcast, check_kernel, operands
 
@@ -13,7 +13,7 @@ def compare(name, sign, ufunc):
     """A comparison as a function of two operands, to a boolean tensor."""
 
     def comparison(input, other):
-        return Tensor(ufunc(*arrays(*operands(input, other))))
+        return wrap(ufunc(*arrays(*operands(input, other))))
 
     comparison.__name__ = name
     comparison.__doc__ = f"Whether input {sign} other, element by element."
@@ -31,7 +31,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     if input._data.dtype != other._data.dtype:
         raise RuntimeError(f"{input.dtype.scalar_type} did not match {other.dtype.scalar_type}")
     check_broadcast(input._data.shape, other._data.shape)
-    return Tensor(np.asarray(np.isclose(input._data, other._data, rtol, atol, equal_nan)))
+    return wrap(np.asarray(np.isclose(input._data, other._data, rtol, atol, equal_nan)))
 
 
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
@@ -41,7 +41,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
             raise RuntimeError("Unsupported input type encountered for isin(): Bool")
     values, among = (v._data if isinstance(v, Tensor) else v for v in (elements, test_elements))
     found = np.isin(values, among, assume_unique=assume_unique, invert=invert)
-    return Tensor(np.asarray(found))
+    return wrap(np.asarray(found))
 
 
 # -- what kind of number ---------------------------------------------------------------------------
@@ -51,7 +51,7 @@ def question(name, ufunc, doc):
     """A property of each element, as a function to a boolean tensor."""
 
     def ask(input):
-        return Tensor(np.asarray(ufunc(input._data)))
+        return wrap(np.asarray(ufunc(input._data)))
 
     ask.__name__, ask.__doc__ = name, doc
     return ask
@@ -77,7 +77,7 @@ def logical(name, true, ufunc):
     """A logical operation of two tensors of any type."""
 
     def operation(input, other):
-        return Tensor(ufunc(*arrays(*only_tensors(name, input, other))))
+        return wrap(ufunc(*arrays(*only_tensors(name, input, other))))
 
     operation.__name__ = name
     operation.__doc__ = f"Whether {true} true, element by element; what is not 0 is true."
@@ -97,7 +97,7 @@ def whole(name, ufunc, doc, kinds="bui"):
     def operation(input, other):
         a, b = arrays(*operands(input, other))
         check_kernel(f"{name}_cpu", a.dtype, kinds)
-        return Tensor(np.asarray(ufunc(a, b)))
+        return wrap(np.asarray(ufunc(a, b)))
 
     operation.__name__, operation.__doc__ = name, doc
     return operation
@@ -133,10 +133,10 @@ def invert(input):
         raise TypeError(
             "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
         )
-    return Tensor(~input._data)
+    return wrap(~input._data)
 
 
 def bitwise_not(input):
     """All bits turned; of booleans the negation."""
     check_kernel("bitwise_not_cpu", input._data.dtype, "bui")
-    return Tensor(~input._data)
+    return wrap(~input._data)

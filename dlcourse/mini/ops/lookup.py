@@ -1,6 +1,6 @@
 """Rows of a table, taken by their number, and gradients added up where the rows came from."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.operation import Op
 
 import numpy as np
@@ -15,12 +15,12 @@ class Embedding(Op):
     @staticmethod
     def forward(ctx, table, index, share):
         ctx.index, ctx.share, ctx.rows = index, share, table._data.shape[0]
-        return Tensor(table._data[index])
+        return wrap(table._data[index])
 
     @staticmethod
     def backward(ctx, grad_output):
         if ctx.share is not None:
-            grad_output = grad_output * Tensor(ctx.share[..., None])
+            grad_output = grad_output * wrap(ctx.share[..., None])
         return AddRows.apply(grad_output, ctx.index, ctx.rows), None, None
 
 
@@ -41,7 +41,7 @@ class AddRows(Op):
             numbers = index.ravel()[order]
             starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
             out[numbers[starts]] = np.add.reduceat(array[order], starts)
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -1,6 +1,6 @@
 """What losses are made of: the negative log likelihood as one node, a difference, cross-entropy."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.operation import Op, arrays
 
 import numpy as np
@@ -28,13 +28,13 @@ class NllLoss(Op):
         ctx.scale = np.expand_dims(scale, ctx.dim)
         each = np.take_along_axis(x._data, ctx.index, ctx.dim) * ctx.scale
         if reduction == "none":
-            return Tensor(each.squeeze(ctx.dim))
+            return wrap(each.squeeze(ctx.dim))
         if reduction == "mean":
             total = -scale.sum()
             counts = ctx.scale != 0  # else its gradient is 0, even if nothing counts
             ctx.scale = np.divide(ctx.scale, total, out=np.zeros_like(ctx.scale), where=counts)
-            return Tensor(np.asarray(each.sum() / total))  # nothing to average: NaN
-        return Tensor(np.asarray(each.sum()))
+            return wrap(np.asarray(each.sum() / total))  # nothing to average: NaN
+        return wrap(np.asarray(each.sum()))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -42,7 +42,7 @@ class NllLoss(Op):
         np.put_along_axis(slope, ctx.index, ctx.scale, ctx.dim)
         if ctx.reduction == "none":
             grad_output = grad_output.unsqueeze(ctx.dim)
-        return grad_output * Tensor(slope), None, None, None
+        return grad_output * wrap(slope), None, None, None
 
 
 class DifferenceLikeFirst(Op):
@@ -52,7 +52,7 @@ class DifferenceLikeFirst(Op):
     def forward(ctx, x, y):
         ctx.dtypes = x.dtype, y.dtype
         a, b = arrays(x, y)
-        return Tensor((a - b).astype(x._data.dtype))
+        return wrap((a - b).astype(x._data.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -72,7 +72,7 @@ class BinaryCrossEntropy(Op):
         if not ((t >= 0) & (t <= 1)).all():
             raise RuntimeError("all elements of target should be between 0 and 1")
         positive, negative = np.maximum(np.log(array), -100), np.maximum(np.log1p(-array), -100)
-        return Tensor(np.asarray((t - 1) * negative - t * positive, array.dtype))
+        return wrap(np.asarray((t - 1) * negative - t * positive, array.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -5,7 +5,7 @@ With it the factors of Gaussian elimination, A = P L U, which `mini.linalg` show
 
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.factor import Solve
 from dlcourse.mini.ops.operation import Op
 
@@ -47,7 +47,7 @@ class Lu(Op):
         a = x._data
         parts = [eliminate(matrix) for matrix in a.reshape(-1, *a.shape[-2:])]
         out = [np.stack(p).reshape(*a.shape[:-2], *p[0].shape) for p in zip(*parts, strict=True)]
-        p, lower, u = map(Tensor, out)
+        p, lower, u = map(wrap, out)
         ctx.save_for_backward(p, lower, u)
         ctx.mark_non_differentiable(p)
         return p, lower, u
@@ -96,7 +96,7 @@ def matrix_exp(input):
     # exp(A) = exp(A / 2^n)^(2^n), for the series converges fast where A is small.
     halvings = max(int(np.ceil(np.log2(size))), 0) if size > 1 else 0
     small = input / 2**halvings
-    one = Tensor(np.eye(input._data.shape[-1], dtype=small._data.dtype))
+    one = wrap(np.eye(input._data.shape[-1], dtype=small._data.dtype))
     out = one + small / TERMS
     for k in range(TERMS - 1, 0, -1):  # Horner: 1 + A/1 (1 + A/2 (1 + ...))
         out = one + small @ out / k

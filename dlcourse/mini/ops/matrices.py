@@ -2,7 +2,7 @@
 
 import itertools
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.creation import numpy_dtype, require_cpu
 from dlcourse.mini.ops.operation import Op, check_kernel
 from dlcourse.mini.ops.shape import alias, expand, reshape, stack, wrap_dim
@@ -23,7 +23,7 @@ class Tril(Op):
             name = type(ctx).__name__.lower()
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
         ctx.diagonal = diagonal
-        return Tensor(ctx.keep(x._data, diagonal))
+        return wrap(ctx.keep(x._data, diagonal))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -49,13 +49,13 @@ def triu(input, diagonal=0):
 def tril_indices(row, col, offset=0, *, dtype=None, device=None):
     """(2, N): the rows and columns of the lower triangle, row by row."""
     require_cpu(device)
-    return Tensor(np.array(np.tril_indices(row, offset, col), numpy_dtype(dtype, np.int64)))
+    return wrap(np.array(np.tril_indices(row, offset, col), numpy_dtype(dtype, np.int64)))
 
 
 def triu_indices(row, col, offset=0, *, dtype=None, device=None):
     """(2, N): the rows and columns of the upper triangle, row by row."""
     require_cpu(device)
-    return Tensor(np.array(np.triu_indices(row, offset, col), numpy_dtype(dtype, np.int64)))
+    return wrap(np.array(np.triu_indices(row, offset, col), numpy_dtype(dtype, np.int64)))
 
 
 # -- diagonals -------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class DiagEmbed(Op):
         ctx.where = offset, dim1, dim2
         out = np.zeros(shape, x._data.dtype)
         diagonal_view(out, offset, dim1, dim2)[...] = x._data
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -151,7 +151,7 @@ class Trace(Op):
         check_kernel("trace", x._data.dtype, "iuf")
         ctx.shape = x._data.shape
         dtype = x._data.dtype if x._data.dtype.kind == "f" else np.int64
-        return Tensor(np.asarray(x._data.trace(dtype=dtype)))
+        return wrap(np.asarray(x._data.trace(dtype=dtype)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -204,4 +204,4 @@ def combinations(input, r=2, with_replacement=False):
         raise RuntimeError(f"Expect a 1D vector, but got shape {list(input.shape)}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(len(input)), r)), np.int64).reshape(-1, r)
-    return input[Tensor(rows)]
+    return input[wrap(rows)]

@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.factor import (
     Cholesky,
     Det,
@@ -45,7 +45,7 @@ class VectorNorm(Op):
             total = np.sqrt((size * size).sum(axes, keepdims=keepdim))
         else:
             total = (size**p).sum(axes, keepdims=keepdim) ** (1 / p)
-        out = Tensor(np.asarray(total, x._data.dtype))
+        out = wrap(np.asarray(total, x._data.dtype))
         ctx.save_for_backward(x, out)
         return out
 
@@ -57,12 +57,12 @@ class VectorNorm(Op):
             return x * 0, None, None, None
         if p == 1:
             return restore(grad_output, ctx.axes, shape) * x.sign(), None, None, None
-        origin = Tensor(out._data == 0)
+        origin = wrap(out._data == 0)
         share = grad_output / (out if p == 2 else out ** (p - 1))
         share = restore(share.masked_fill(origin, 0.0), ctx.axes, shape)
         if p == 2:
             return share * x, None, None, None  # dL/dx = dL/dy x / |x|
-        power = (x.abs() ** (p - 1)).masked_fill(Tensor(x._data == 0), 0.0)
+        power = (x.abs() ** (p - 1)).masked_fill(wrap(x._data == 0), 0.0)
         return share * power * x.sign(), None, None, None
 
 
@@ -151,7 +151,7 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     """X with A X = B (left) or X A = B; of A only one triangle is read."""
     _square("linalg.solve_triangular", A)
     if unitriangular:
-        eye = Tensor(np.eye(A._data.shape[-1], dtype=A._data.dtype))
+        eye = wrap(np.eye(A._data.shape[-1], dtype=A._data.dtype))
         A = (A.triu(1) if upper else A.tril(-1)) + eye
     else:
         A = A.triu() if upper else A.tril()
@@ -180,7 +180,7 @@ def lstsq(A, B, rcond=None, *, driver=None):
     solution = pinv(A, rtol=rcond) @ right
     rank = matrix_rank(A, rtol=rcond)
     # torch's default driver reports neither residuals nor singular values.
-    nothing = [Tensor(np.zeros(0, A._data.dtype)) for _ in range(2)]
+    nothing = [wrap(np.zeros(0, A._data.dtype)) for _ in range(2)]
     found = solution.squeeze(-1) if vector else solution
     return LstsqResult(found, nothing[0], rank, nothing[1])
 
@@ -203,7 +203,7 @@ def slogdet(input):
 def logdet(input):
     """The logarithm of the determinant; NaN where that is negative."""
     sign, logabsdet = slogdet(input)
-    return logabsdet.masked_fill(Tensor(sign._data < 0), math.nan)
+    return logabsdet.masked_fill(wrap(sign._data < 0), math.nan)
 
 
 # -- factors ---------------------------------------------------------------------------------------
@@ -339,7 +339,7 @@ def matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False):
         rtol = 0 if atol is not None else max(A._data.shape[-2:]) * np.finfo(A._data.dtype).eps
     values = np.linalg.svd(A._data, compute_uv=False)
     limit = np.maximum(0 if atol is None else atol, rtol * values.max(-1, initial=0))
-    return Tensor(np.asarray((values > limit[..., None]).sum(-1)))
+    return wrap(np.asarray((values > limit[..., None]).sum(-1)))
 
 
 def vecdot(x, y, *, dim=-1):

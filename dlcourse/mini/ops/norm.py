@@ -1,6 +1,6 @@
 """Batch normalisation, as one node (Ioffe and Szegedy 2015)."""
 
-from dlcourse.mini._core import Tensor, run_backward
+from dlcourse.mini._core import Tensor, run_backward, wrap
 from dlcourse.mini._grad_mode import is_grad_enabled
 from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import alias
@@ -79,7 +79,7 @@ class NativeBatchNorm(Fused):
             mean = x.mean(axes, keepdim=True)
             var = ((x - mean) ** 2).mean(axes, keepdim=True)
         else:
-            mean, var = Tensor(mean.reshape(shape)), Tensor(var.reshape(shape))
+            mean, var = wrap(mean.reshape(shape)), wrap(var.reshape(shape))
         out = (x - mean) / (var + eps).sqrt()
         out = out if weight is None else out * weight.reshape(shape)
         return out if bias is None else out + bias.reshape(shape)
@@ -93,7 +93,7 @@ class NativeBatchNorm(Fused):
         out *= ctx.inverse if weight is None else ctx.inverse * weight._data.reshape(shape)
         if bias is not None:
             out += bias._data.reshape(shape)
-        return Tensor(out)
+        return wrap(out)
 
     def fast(self, grad):
         """The gradients of the arguments, as numbers."""
@@ -115,5 +115,5 @@ class NativeBatchNorm(Fused):
             normal *= scale
         else:
             normal = grad * scale
-        grads = Tensor(normal), Tensor(grad_weight), Tensor(grad_bias), None, None, None, None
+        grads = wrap(normal), wrap(grad_weight), wrap(grad_bias), None, None, None, None
         return tuple([g if n else None for g, n in zip(grads, self.needs_input_grad, strict=True)])

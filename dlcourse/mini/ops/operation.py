@@ -2,7 +2,7 @@
 
 import warnings
 
-from dlcourse.mini._core import Function, Tensor
+from dlcourse.mini._core import Function, Tensor, wrap
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype
 from dlcourse.mini._grad_mode import quietly
 
@@ -37,19 +37,19 @@ def as_tensor_operand(x, other):
     mine = other._data.dtype
     # Nearly always; the rest takes a microsecond.  What is larger may be inf in the type.
     if type(x) in (float, int) and mine.kind == "f" and -6e4 < x < 6e4:
-        return Tensor(np.array(x, mine))
+        return wrap(np.array(x, mine))
     if isinstance(x, Tensor):
         return x
     if isinstance(x, bool | np.bool_):
-        return Tensor(np.asarray(x))
+        return wrap(np.asarray(x))
     if isinstance(x, int | np.integer):  # what is too large, or below 0, goes round
         wanted = np.int64 if mine.kind == "b" else mine
-        return Tensor(quietly(np.asarray, np.asarray(x), wanted))
+        return wrap(quietly(np.asarray, np.asarray(x), wanted))
     if isinstance(x, float | np.floating):
         wanted = mine if mine.kind == "f" else get_default_dtype().numpy
-        return Tensor(quietly(np.asarray, x, wanted))
+        return wrap(quietly(np.asarray, x, wanted))
     if isinstance(x, np.ndarray):
-        return Tensor(x)
+        return wrap(x)
     raise NotAnOperand(f"argument 'other' must be Tensor, not {type(x).__name__}")
 
 
@@ -152,7 +152,7 @@ class OfTwo(Op):
     @staticmethod
     def forward(ctx, x, y):
         ctx.save_for_backward(x, y)
-        return Tensor(ctx.compute(*arrays(x, y)))
+        return wrap(ctx.compute(*arrays(x, y)))
 
 
 def masked(array, mask):

@@ -4,7 +4,7 @@
 A negative border crops.
 """
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import cat, expand, flip
 
@@ -28,7 +28,7 @@ class ConstantPadND(Op):
             for size, (before, after) in zip(x._data.shape, pads, strict=True)
         ]
         out[tuple(inner)] = x._data[tuple(kept)]
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -51,7 +51,7 @@ class Continue(Op):
     @staticmethod
     def forward(ctx, x, dim, start, index):
         ctx.rest = dim, start, index, x._data.shape[dim]
-        return Tensor(np.take(x._data, index, dim))
+        return wrap(np.take(x._data, index, dim))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -69,7 +69,7 @@ class ContinueInput(Op):
         target = np.moveaxis(out, dim, 0)
         for i in (*range(start), *range(start + size, len(index))):
             target[index[i]] += slices[i]
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -100,7 +100,7 @@ def constant_pad_plain(x, pads, value):
     """What ConstantPadND is, by concatenation."""
     for dim, (before, after) in enumerate(pads):
         sizes = [(*x.shape[:dim], max(n, 0), *x.shape[dim + 1 :]) for n in (before, after)]
-        left, right = [Tensor(np.full(size, value, x._data.dtype)) for size in sizes]
+        left, right = [wrap(np.full(size, value, x._data.dtype)) for size in sizes]
         n = x.shape[dim]
         x = cat([left, part(x, dim, max(-before, 0), n - max(-after, 0)), right], dim)
     return x

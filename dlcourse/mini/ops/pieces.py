@@ -3,7 +3,7 @@
 Each is a composition of indexing, `cat`, `split` and `reshape`, and differentiates through them.
 """
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import Size
 from dlcourse.mini.ops.operation import check_broadcast
 from dlcourse.mini.ops.shape import cat, expand, split, tensor_list, wrap_dim
@@ -209,8 +209,8 @@ def block_diag(*tensors):
     for block in blocks:
         height, own = block._data.shape
         dtype = block._data.dtype
-        before = Tensor(np.zeros((height, left), dtype))
-        after = Tensor(np.zeros((height, width - left - own), dtype))
+        before = wrap(np.zeros((height, left), dtype))
+        after = wrap(np.zeros((height, width - left - own), dtype))
         rows.append(cat([before, block, after], 1))
         left += own
     return cat(rows, 0)

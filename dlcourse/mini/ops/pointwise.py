@@ -3,7 +3,7 @@
 Un-broadcasting is the engine's business (`Function._fit`), so no `backward` here speaks of it.
 """
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype, preserve_format
 from dlcourse.mini.ops.creation import zeros_like
 from dlcourse.mini.ops.operation import (
@@ -32,7 +32,7 @@ class Add(Op):
     @staticmethod
     def forward(ctx, x, y):
         a, b = arrays(x, y)
-        return Tensor(a + b)
+        return wrap(a + b)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -61,7 +61,7 @@ class Sub(Op):
     @staticmethod
     def forward(ctx, x, y):
         a, b = subtractable(x, y)
-        return Tensor(a - b)
+        return wrap(a - b)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -76,7 +76,7 @@ class Rsub(Op):
     @staticmethod
     def forward(ctx, x, number):
         a, b = subtractable(as_tensor_operand(number, x), x)
-        return Tensor(a - b)
+        return wrap(a - b)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -88,7 +88,7 @@ class Mul(Op):
     def forward(ctx, x, y):
         ctx.save_for_backward(x, y)
         a, b = arrays(x, y)
-        return Tensor(a * b)
+        return wrap(a * b)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -104,7 +104,7 @@ class Div(Op):
         a, b = arrays(x, y)
         if a.dtype.kind != "f":
             a, b = a.astype(get_default_dtype().numpy), b.astype(get_default_dtype().numpy)
-        return Tensor(a / b)
+        return wrap(a / b)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -132,7 +132,7 @@ class FloorDivide(Op):
 
     @staticmethod
     def forward(ctx, x, y):
-        return Tensor(np.floor_divide(*divisible(x, y, "div_floor_cpu")))
+        return wrap(np.floor_divide(*divisible(x, y, "div_floor_cpu")))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -154,7 +154,7 @@ class DivRounded(Op):
             out = np.trunc(a / b)
         else:
             out = np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))
-        return Tensor(np.asarray(out, a.dtype))
+        return wrap(np.asarray(out, a.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -169,13 +169,13 @@ class Remainder(Op):
     def forward(ctx, x, y, overload):
         ctx.save_for_backward(x, y)
         ctx.overload = overload
-        return Tensor(np.remainder(*divisible(x, y, "remainder_cpu")))
+        return wrap(np.remainder(*divisible(x, y, "remainder_cpu")))
 
     @staticmethod
     def backward(ctx, grad_output):
         x, y = ctx.saved_tensors
         _, needs_y, _ = ctx.needs_input_grad
-        whole = Tensor(np.floor_divide(x._data, y._data)) if needs_y else None
+        whole = wrap(np.floor_divide(x._data, y._data)) if needs_y else None
         return grad_output, -grad_output * whole if needs_y else None, None
 
 
@@ -187,7 +187,7 @@ class Neg(Op):
                 "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
                 "to invert a mask, use the `~` or `logical_not()` operator instead."
             )
-        return Tensor(-x._data)
+        return wrap(-x._data)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -197,7 +197,7 @@ class Neg(Op):
 class Reciprocal(Op):
     @staticmethod
     def forward(ctx, x):
-        out = Tensor(np.reciprocal(float_array(x)))
+        out = wrap(np.reciprocal(float_array(x)))
         ctx.save_for_backward(out)
         return out
 
@@ -219,8 +219,8 @@ class Pow(Op):
         base = x._data if isinstance(exponent, int) else float_array(x)
         if base.dtype.kind == "b":
             out = base.astype(np.int64) ** int(exponent)
-            return Tensor(out.astype(bool) if isinstance(exponent, bool) else out)
-        return Tensor(base * base if exponent == 2 else base**exponent)
+            return wrap(out.astype(bool) if isinstance(exponent, bool) else out)
+        return wrap(base * base if exponent == 2 else base**exponent)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -240,7 +240,7 @@ class PowTensor(Op):
     def forward(ctx, x, y):
         a, b = arrays(x, y)
         check_kernel("pow", a.dtype, "iuf")
-        out = Tensor(a**b)
+        out = wrap(a**b)
         ctx.save_for_backward(x, y, out)
         return out
 
@@ -261,7 +261,7 @@ class PowTensor(Op):
 class Exp(Op):
     @staticmethod
     def forward(ctx, x):
-        out = Tensor(np.exp(float_array(x)))
+        out = wrap(np.exp(float_array(x)))
         ctx.save_for_backward(out)
         return out
 
@@ -275,7 +275,7 @@ class Log(Op):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        return Tensor(np.log(float_array(x)))
+        return wrap(np.log(float_array(x)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -286,7 +286,7 @@ class Log(Op):
 class Sqrt(Op):
     @staticmethod
     def forward(ctx, x):
-        out = Tensor(np.sqrt(float_array(x)))
+        out = wrap(np.sqrt(float_array(x)))
         ctx.save_for_backward(out)
         return out
 
@@ -301,7 +301,7 @@ class Abs(Op):
     def forward(ctx, x):
         check_kernel("abs_cpu", x._data.dtype, "iuf")
         ctx.save_for_backward(x)
-        return Tensor(np.abs(x._data))
+        return wrap(np.abs(x._data))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -314,8 +314,8 @@ class Sign(Op):
     def forward(ctx, x):
         array = x._data
         if array.dtype.kind == "b":
-            return Tensor(array.copy())
-        return Tensor(np.subtract(array > 0, array < 0, dtype=array.dtype))  # of NaN: 0
+            return wrap(array.copy())
+        return wrap(np.subtract(array > 0, array < 0, dtype=array.dtype))  # of NaN: 0
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -326,7 +326,7 @@ class Sin(Op):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        return Tensor(np.sin(float_array(x)))
+        return wrap(np.sin(float_array(x)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -338,7 +338,7 @@ class Cos(Op):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        return Tensor(np.cos(float_array(x)))
+        return wrap(np.cos(float_array(x)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -349,7 +349,7 @@ class Cos(Op):
 class Tanh(Op):
     @staticmethod
     def forward(ctx, x):
-        out = Tensor(np.tanh(float_array(x)))
+        out = wrap(np.tanh(float_array(x)))
         ctx.save_for_backward(out)
         return out
 
@@ -364,7 +364,7 @@ class Sigmoid(Op):
     def forward(ctx, x):
         x = float_array(x)
         e = np.exp(-np.abs(x))  # at most 1: no overflow, and no digit of a small result is lost
-        out = Tensor(np.where(x < 0, e, 1) / (1 + e))
+        out = wrap(np.where(x < 0, e, 1) / (1 + e))
         ctx.save_for_backward(out)
         return out
 
@@ -379,7 +379,7 @@ class Relu(Op):
     def forward(ctx, x):
         if x._data.dtype.kind == "b":
             raise RuntimeError("Boolean inputs not supported for relu")
-        out = Tensor(np.maximum(x._data, 0))
+        out = wrap(np.maximum(x._data, 0))
         ctx.save_for_backward(out)
         return out
 
@@ -395,7 +395,7 @@ class Keep(Op):
     @staticmethod
     def forward(ctx, x, mask):
         ctx.mask = mask
-        return Tensor(masked(x._data, mask))
+        return wrap(masked(x._data, mask))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -411,7 +411,7 @@ class To(Op):
     @staticmethod
     def forward(ctx, x, dtype):
         ctx.dtype = x.dtype
-        return Tensor(x._data.astype(dtype.numpy))
+        return wrap(x._data.astype(dtype.numpy))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -421,7 +421,7 @@ class To(Op):
 class Clone(Op):
     @staticmethod
     def forward(ctx, x, memory_format):
-        return Tensor(memory_format.arranged(x._data))
+        return wrap(memory_format.arranged(x._data))
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -6,7 +6,7 @@ images are compared or added, whole arrays at once.
 
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.conv import bordered, pad_images, pad_plain, taps
 from dlcourse.mini.ops.operation import Op, masked
 from dlcourse.mini.ops.shape import stack
@@ -62,10 +62,10 @@ class MaxPool2DWithIndices(Op):
             better |= values != values  # NaN
             np.maximum(which, better * which.dtype.type(number), out=which)  # a later tap wins
             np.maximum(best, values, out=best)
-        ctx.which = Tensor(which)
+        ctx.which = wrap(which)
         ctx.mark_non_differentiable(ctx.which)
         ctx.set_materialize_grads(False)
-        return Tensor(best), ctx.which
+        return wrap(best), ctx.which
 
     @staticmethod
     def backward(ctx, grad_output, _):
@@ -85,7 +85,7 @@ class MaxPool2DInput(Op):
                 padded[index] = part
             else:
                 padded[index] += part
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -102,7 +102,7 @@ class MaxPool2DWinners(Op):
         out = np.zeros(which._data.shape, x._data.dtype)
         for number, index in enumerate(windows.taps()):
             out += masked(images[index], which._data == number)
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -116,7 +116,7 @@ def flat_indices(which, windows, shape):
         start = np.arange(windows.out_size[dim]) * windows.stride[dim] - windows.padding[dim][0]
         taps_along *= windows.dilation[dim]
         taps_along += start[:, None] if dim == 0 else start
-    return Tensor(rows * shape[-1] + columns)
+    return wrap(rows * shape[-1] + columns)
 
 
 # -- average ---------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class AvgPool2D(Op):
         for index in others:
             out += images[index]
         out /= divisor
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -152,7 +152,7 @@ class AvgPool2DInput(Op):
         part = grad._data / np.asarray(divisor, grad._data.dtype)
         for index in windows.taps():
             padded[index] += part
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -1,6 +1,6 @@
 """Samples from distributions, and the seeds of the default generator."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.creation import (
     default_generator,
     normal_array,
@@ -21,14 +21,14 @@ def rand_like(input, *, generator=None, dtype=None, device=None, requires_grad=F
     """Uniform on [0, 1) in the shape and dtype of `input`."""
     require_cpu(device)
     dtype = numpy_dtype(dtype, input._data.dtype)
-    return Tensor(uniform_array(generator, input._data.shape, dtype), requires_grad)
+    return wrap(uniform_array(generator, input._data.shape, dtype), requires_grad)
 
 
 def randn_like(input, *, generator=None, dtype=None, device=None, requires_grad=False):
     """Normal with mean 0 and variance 1 in the shape and dtype of `input`."""
     require_cpu(device)
     dtype = numpy_dtype(dtype, input._data.dtype)
-    return Tensor(normal_array(generator, input._data.shape, dtype), requires_grad)
+    return wrap(normal_array(generator, input._data.shape, dtype), requires_grad)
 
 
 def randint_like(input, low, high=None, *, generator=None, dtype=None, device=None):
@@ -53,7 +53,7 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=N
         kept = None
     dtype = numpy_dtype(dtype, kept)
     out = normal_array(generator, tuple(size), dtype) * parts[1] + parts[0]
-    return Tensor(np.asarray(out, dtype))
+    return wrap(np.asarray(out, dtype))
 
 
 def bernoulli(input, p=None, *, generator=None):
@@ -61,7 +61,7 @@ def bernoulli(input, p=None, *, generator=None):
     chance = input._data if p is None else p
     if p is None and input._data.dtype.kind != "f":
         raise RuntimeError("bernoulli expects floating point probabilities")
-    return Tensor(_bernoulli(generator, input._data, chance))
+    return wrap(_bernoulli(generator, input._data, chance))
 
 
 def _bernoulli(generator, array, chance):
@@ -95,12 +95,12 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
         with np.errstate(divide="ignore"):
             waits = source.exponential(size=weights.shape) / weights
         index = np.argsort(waits, -1, kind="stable")[..., :num_samples]
-    return Tensor(np.minimum(index, weights.shape[-1] - 1).astype(np.int64))
+    return wrap(np.minimum(index, weights.shape[-1] - 1).astype(np.int64))
 
 
 def poisson(input, generator=None):
     """Counts with the rates that `input` holds."""
-    return Tensor(random_source(generator).poisson(input._data).astype(input._data.dtype))
+    return wrap(random_source(generator).poisson(input._data).astype(input._data.dtype))
 
 
 # -- in place --------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.inplace import note_write
 from dlcourse.mini.ops.operation import Op, check_kernel
 from dlcourse.mini.ops.shape import (
@@ -29,7 +29,7 @@ class Roll(Op):
     @staticmethod
     def forward(ctx, x, shifts, dims):
         ctx.shifts, ctx.dims = shifts, dims
-        return Tensor(np.roll(x._data, shifts, dims))
+        return wrap(np.roll(x._data, shifts, dims))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -42,7 +42,7 @@ class Repeat(Op):
     @staticmethod
     def forward(ctx, x, repeats):
         ctx.shape, ctx.repeats = x._data.shape, repeats
-        return Tensor(np.tile(x._data, repeats))
+        return wrap(np.tile(x._data, repeats))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -84,7 +84,7 @@ class Fold(Op):
         for k in range(size):
             place = (slice(None),) * dim + (slice(k, k + step * count, step),)
             out[place] += x._data[..., k]
-        return Tensor(out.reshape(shape))
+        return wrap(out.reshape(shape))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -105,8 +105,8 @@ class AsStrided(Op):
     def backward(ctx, grad_output):
         shape, size, stride, offset = ctx.args
         index = _strided(np.arange(math.prod(shape)), size, stride, offset)
-        grad = Tensor(np.zeros(math.prod(shape), grad_output._data.dtype))
-        index = Tensor(index.reshape(-1))
+        grad = wrap(np.zeros(math.prod(shape), grad_output._data.dtype))
+        index = wrap(index.reshape(-1))
         return grad.scatter_add(0, index, grad_output.reshape(-1)).reshape(shape), None, None, None
 
 
@@ -301,7 +301,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
     if repeats is None:
         _check_repeats(input)
-        return Tensor(np.repeat(np.arange(input._data.size), input._data.astype(np.intp)))
+        return wrap(np.repeat(np.arange(input._data.size), input._data.astype(np.intp)))
     if dim is None:
         input, dim = ravel(input), 0
     dim = wrap_dim(dim, input._data.ndim)
@@ -325,7 +325,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     index = np.repeat(np.arange(size), counts.astype(np.intp))
     if output_size is not None and output_size != len(index):
         raise RuntimeError("allocated size does not match required size")
-    return input.index_select(dim, Tensor(index))
+    return input.index_select(dim, wrap(index))
 
 
 def unfold(input, dimension, size, step):
@@ -384,7 +384,7 @@ def _reshaping(function):
             raise RuntimeError(
                 "a leaf Variable that requires grad is being used in an in-place operation."
             )
-        old = Tensor(self._data)
+        old = wrap(self._data)
         old._writes, old._view, old._requires_grad = self._writes, self._view, self._requires_grad
         old._grad_fn, old._output_nr = self.grad_fn, self._output_nr
         new = function(old, *args, **kwargs)

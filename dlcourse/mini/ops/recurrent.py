@@ -10,7 +10,7 @@ of a step, and memory that the steps share.
 
 from itertools import accumulate
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.norm import Fused
 from dlcourse.mini.ops.shape import cat
 
@@ -110,7 +110,7 @@ class Recurrent(Fused):
     def answer(self, arrays):
         """Arrays as the Tensors that backward returns, for each argument of forward."""
         arrays += [None] * (len(self.needs_input_grad) - len(arrays))
-        return tuple([None if a is None else Tensor(a) for a in arrays])
+        return tuple([None if a is None else wrap(a) for a in arrays])
 
 
 class LstmLayer(Recurrent):
@@ -160,7 +160,7 @@ class LstmLayer(Recurrent):
             if w_hr is not None:
                 np.matmul(ctx.hidden[rows], w_hr._data.T, out=out[rows])
             h[:n] = out[rows]
-        return Tensor(out), Tensor(h), Tensor(c)
+        return wrap(out), wrap(h), wrap(c)
 
     def fast(self, grad_out, grad_h, grad_c):
         x, _, _, w_ih, w_hh, _, _, w_hr, *_ = self.inputs()
@@ -246,7 +246,7 @@ class GruLayer(Recurrent):
             state *= a[:, size : 2 * size]
             state += new  # n + z * (h - n)
             out[rows] = state
-        return Tensor(out), Tensor(h)
+        return wrap(out), wrap(h)
 
     def fast(self, grad_out, grad_h):
         x, _, w_ih, w_hh, *_ = self.inputs()

@@ -4,7 +4,7 @@ import builtins
 import math
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import uint8
 from dlcourse.mini.ops.choose import maximum, minimum
 from dlcourse.mini.ops.operation import Op, float_array
@@ -42,7 +42,7 @@ class Sum(Reduction):
     def forward(ctx, x, axes, keepdim, by_dim):
         ctx.axes, ctx.shape, ctx.by_dim = axes, x._data.shape, by_dim
         dtype = np.int64 if x._data.dtype.kind in "biu" else x._data.dtype
-        return Tensor(np.asarray(x._data.sum(axes, keepdims=keepdim, dtype=dtype)))
+        return wrap(np.asarray(x._data.sum(axes, keepdims=keepdim, dtype=dtype)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -60,7 +60,7 @@ class Mean(Reduction):
         ctx.axes, ctx.shape, ctx.by_dim = axes, x._data.shape, by_dim
         ctx.count = math.prod([x._data.shape[a] for a in axes])
         total = np.asarray(x._data.sum(axes, keepdims=keepdim))  # no elements: NaN
-        return Tensor(total / np.asarray(ctx.count, x._data.dtype))
+        return wrap(total / np.asarray(ctx.count, x._data.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -77,14 +77,14 @@ class Amax(Op):
     def forward(ctx, x, axes, keepdim):
         ctx.axes = axes
         ctx.save_for_backward(x)
-        return Tensor(np.asarray(ctx.pick(x._data, axis=axes, keepdims=keepdim)))
+        return wrap(np.asarray(ctx.pick(x._data, axis=axes, keepdims=keepdim)))
 
     @staticmethod
     def backward(ctx, grad_output):
         (x,) = ctx.saved_tensors
         winners = x._data == ctx.pick(x._data, axis=ctx.axes, keepdims=True)
         share = winners / winners.sum(ctx.axes, keepdims=True)  # among NaN nobody wins: 0 / 0
-        share = Tensor(share.astype(x._data.dtype))
+        share = wrap(share.astype(x._data.dtype))
         return restore(grad_output, ctx.axes, x._data.shape) * share, None, None
 
 
@@ -120,12 +120,12 @@ class MaxDim(Op):
         array = np.atleast_1d(x._data)
         index = np.expand_dims(ctx.pick(array, dim), dim)
         values = np.take_along_axis(array, index, dim)
-        ctx.save_for_backward(Tensor(index))
+        ctx.save_for_backward(wrap(index))
         if not keepdim or x._data.ndim == 0:
             values, index = values.squeeze(dim), index.squeeze(dim)
-        indices = Tensor(index)
+        indices = wrap(index)
         ctx.mark_non_differentiable(indices)
-        return Tensor(values), indices
+        return wrap(values), indices
 
     @staticmethod
     def backward(ctx, grad_output, _):
@@ -133,7 +133,7 @@ class MaxDim(Op):
         if not ctx.shape:
             return grad_output, None, None
         grad = grad_output if ctx.keepdim else grad_output.unsqueeze(ctx.dim)
-        zeros = Tensor(np.zeros(ctx.shape, grad._data.dtype))
+        zeros = wrap(np.zeros(ctx.shape, grad._data.dtype))
         return zeros.scatter_add(ctx.dim, index, grad), None, None
 
 
@@ -152,7 +152,7 @@ class Logsumexp(Op):
         m = np.asarray(array.max(axes, keepdims=True, initial=-np.inf))
         m[~np.isfinite(m)] = 0
         total = np.log(np.exp(array - m).sum(axes, keepdims=True)) + m
-        out = Tensor(total if keepdim else np.asarray(total.squeeze(axes)))
+        out = wrap(total if keepdim else np.asarray(total.squeeze(axes)))
         ctx.save_for_backward(x, out)
         return out
 
@@ -168,7 +168,7 @@ class StdOf(Op):
 
     @staticmethod
     def forward(ctx, x):
-        out = Tensor(np.sqrt(x._data))
+        out = wrap(np.sqrt(x._data))
         ctx.save_for_backward(out)
         return out
 
@@ -282,7 +282,7 @@ def _arg(pick, name, input, dim, keepdim):
     if input._data.dtype.kind == "b":
         raise RuntimeError(f"{name}(): does not support bool input")
     axis = None if dim is None or input._data.ndim == 0 else wrap_dim(dim, input._data.ndim)
-    return Tensor(np.asarray(pick(input._data, axis=axis, keepdims=keepdim)))
+    return wrap(np.asarray(pick(input._data, axis=axis, keepdims=keepdim)))
 
 
 def logsumexp(input, dim, keepdim=False):
@@ -302,7 +302,7 @@ def any(input, dim=None, keepdim=False):
 
 def _truth(input, array):
     """Booleans; of bytes, which were masks once, bytes."""
-    return Tensor(np.asarray(array, np.uint8 if input.dtype is uint8 else np.bool_))
+    return wrap(np.asarray(array, np.uint8 if input.dtype is uint8 else np.bool_))
 
 
 def _not_empty(x, dim, name):

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.operation import Op, float_array
 from dlcourse.mini.ops.shape import cat, wrap_dim
 
@@ -19,7 +19,7 @@ class Cumsum(Op):
     def forward(ctx, x, dim):
         ctx.dim = dim
         array = whole_to_int64(x)
-        return Tensor(array.cumsum(dim) if array.ndim else array.copy())
+        return wrap(array.cumsum(dim) if array.ndim else array.copy())
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -31,7 +31,7 @@ class Cumsum(Op):
 class Logcumsumexp(Op):
     @staticmethod
     def forward(ctx, x, dim):
-        out = Tensor(np.logaddexp.accumulate(np.atleast_1d(float_array(x)), dim))
+        out = wrap(np.logaddexp.accumulate(np.atleast_1d(float_array(x)), dim))
         out._data = out._data.reshape(x._data.shape)
         ctx.dim = dim
         ctx.save_for_backward(x, out)
@@ -45,7 +45,7 @@ class Logcumsumexp(Op):
         # dy_i/dx_j = exp(x_j - y_i) for j <= i: at most 1, so nothing overflows
         x, out, grad = (t.transpose(ctx.dim, -1) for t in (x, out, grad_output))
         n = x._data.shape[-1]
-        above = Tensor(np.triu(np.ones((n, n), bool), 1))
+        above = wrap(np.triu(np.ones((n, n), bool), 1))
         slopes = (x.unsqueeze(-2) - out.unsqueeze(-1)).masked_fill(above, -np.inf).exp()
         return (grad.unsqueeze(-1) * slopes).sum(-2).transpose(ctx.dim, -1), None
 
@@ -64,17 +64,17 @@ class Cummax(Op):
             values[i] = np.where(new, array[i], values[i - 1])
             index[i] = np.where(new, i, index[i - 1])
         ctx.dim, shape = dim, x._data.shape
-        indices = Tensor(np.moveaxis(index, 0, dim).reshape(shape))
+        indices = wrap(np.moveaxis(index, 0, dim).reshape(shape))
         ctx.mark_non_differentiable(indices)
         ctx.save_for_backward(indices)
-        return Tensor(np.moveaxis(values, 0, dim).reshape(shape)), indices
+        return wrap(np.moveaxis(values, 0, dim).reshape(shape)), indices
 
     @staticmethod
     def backward(ctx, grad_output, _):
         (index,) = ctx.saved_tensors
         if not grad_output._data.ndim:
             return grad_output, None
-        zeros = Tensor(np.zeros(index._data.shape, grad_output._data.dtype))
+        zeros = wrap(np.zeros(index._data.shape, grad_output._data.dtype))
         return zeros.scatter_add(ctx.dim, index, grad_output), None
 
 
@@ -103,7 +103,7 @@ class Prod(Op):
         ctx.save_for_backward(x)
         array = whole_to_int64(x)
         axis = dim if array.ndim else None
-        return Tensor(np.asarray(array.prod(axis, keepdims=keepdim and array.ndim > 0)))
+        return wrap(np.asarray(array.prod(axis, keepdims=keepdim and array.ndim > 0)))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -154,7 +154,7 @@ def cumprod(input, dim, *, dtype=None):
     if input.requires_grad and input._data.ndim:
         return running_product(input, dim)
     array = whole_to_int64(input)
-    return Tensor(array.cumprod(dim)) if array.ndim else input.clone()
+    return wrap(array.cumprod(dim)) if array.ndim else input.clone()
 
 
 def logcumsumexp(input, dim):

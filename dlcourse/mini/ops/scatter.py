@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.index import (
     Gather,
     GetItem,
@@ -31,11 +31,11 @@ class Scatter(Op):
         ctx.dim, ctx.index, ctx.shape = dim, index, src._data.shape
         out = x._data.copy()
         out[along(index, dim, out)] = src._data[tuple(slice(n) for n in index.shape)]
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):
-        zeros = Tensor(np.zeros(ctx.index.shape, grad_output._data.dtype))
+        zeros = wrap(np.zeros(ctx.index.shape, grad_output._data.dtype))
         grad = Scatter.apply(grad_output, ctx.dim, ctx.index, zeros)
         grad_src = None
         if ctx.needs_input_grad[3]:
@@ -54,7 +54,7 @@ class ScatterReduce(Op):
         ctx.dim, ctx.index, ctx.ufunc = dim, index, ufunc
         out = x._data.copy()
         ufunc.at(out, along(index, dim, out), src._data)
-        result = Tensor(out)
+        result = wrap(out)
         ctx.save_for_backward(x, src, result)
         return result
 
@@ -158,7 +158,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     hit[along(index, dim, hit)] = True
     if not include_self:
         neutral = 0 if reduce in ("sum", "mean") else REDUCTIONS[reduce][1]
-        input = input.masked_fill(Tensor(hit), neutral)
+        input = input.masked_fill(wrap(hit), neutral)
     if reduce in REDUCTIONS:
         operation = ScatterProduct if reduce == "prod" else ScatterReduce
         out = operation.apply(input, dim, index, src, REDUCTIONS[reduce][0])
@@ -167,7 +167,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     if reduce == "mean":
         count = np.ones(hit.shape) if include_self else (~hit).astype(float)
         np.add.at(count, along(index, dim, count), 1)
-        out = out / Tensor(count.astype(out._data.dtype))
+        out = out / wrap(count.astype(out._data.dtype))
     return out if shape else out.reshape(())
 
 

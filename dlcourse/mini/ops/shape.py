@@ -5,7 +5,7 @@ Where NumPy can give a view the result shares memory and version counter.
 
 import operator
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini.ops.operation import Op, promote
 
@@ -14,7 +14,7 @@ import numpy as np
 
 def alias(x, array):
     """`array` as a Tensor; when it shares the memory of `x`, it shares its version counter, too."""
-    out = Tensor(array)
+    out = wrap(array)
     if np.may_share_memory(array, x._data) and array.size:
         out._writes = x._writes
     return out
@@ -126,7 +126,7 @@ class SumTo(Op):
             for i in range(x._data.ndim)
             if i < lead or (shape[i - lead] == 1 and x._data.shape[i] != 1)
         )
-        return Tensor(x._data.sum(axes, dtype=x._data.dtype).reshape(shape))
+        return wrap(x._data.sum(axes, dtype=x._data.dtype).reshape(shape))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -167,7 +167,7 @@ class Flip(Op):
     @staticmethod
     def forward(ctx, x, dims):
         ctx.dims = dims
-        return Tensor(np.flip(x._data, dims).copy())
+        return wrap(np.flip(x._data, dims).copy())
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -186,7 +186,7 @@ class Cat(Op):
     @staticmethod
     def forward(ctx, dim, *tensors):
         ctx.dim, ctx.lengths = dim, [t._data.shape[dim] for t in tensors]
-        return Tensor(np.concatenate(in_one_type(tensors), axis=dim))
+        return wrap(np.concatenate(in_one_type(tensors), axis=dim))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -197,7 +197,7 @@ class Stack(Op):
     @staticmethod
     def forward(ctx, dim, *tensors):
         ctx.dim = dim
-        return Tensor(np.stack(in_one_type(tensors), axis=dim))
+        return wrap(np.stack(in_one_type(tensors), axis=dim))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -210,7 +210,7 @@ class Split(Op):
     @staticmethod
     def forward(ctx, x, pieces, dim):
         ctx.dim = dim
-        return tuple([Tensor(piece._data) for piece in pieces])
+        return tuple([wrap(piece._data) for piece in pieces])
 
     @staticmethod
     def backward(ctx, *grad_outputs):

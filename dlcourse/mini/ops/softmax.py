@@ -3,7 +3,7 @@
 With them log(sigmoid), which is softmax of two classes and cannot overflow either.
 """
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.operation import Op, check_kernel
 from dlcourse.mini.ops.shape import wrap_dim
 
@@ -27,7 +27,7 @@ class Softmax(Op):
         ctx.dim = dim
         array = np.exp(shifted(x, dim))
         array /= array.sum(dim, keepdims=True)
-        out = Tensor(array)
+        out = wrap(array)
         ctx.save_for_backward(out)
         return out
 
@@ -44,7 +44,7 @@ class LogSoftmax(Op):
         ctx.dim = dim
         array = shifted(x, dim)
         array -= np.log(np.exp(array).sum(dim, keepdims=True))
-        out = Tensor(array)
+        out = wrap(array)
         ctx.save_for_backward(out)
         return out
 
@@ -70,7 +70,7 @@ class LogSigmoid(Op):
     def forward(ctx, x):
         ctx.save_for_backward(x)
         array = x._data
-        return Tensor(np.minimum(array, 0) - np.log1p(np.exp(-np.abs(array))))
+        return wrap(np.minimum(array, 0) - np.log1p(np.exp(-np.abs(array))))
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -5,7 +5,7 @@ The indices carry no gradient; the values are gathered by them, and differentiat
 
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.operation import Op, check_kernel
 from dlcourse.mini.ops.shape import wrap_dim
 
@@ -23,14 +23,14 @@ class Picked(Op):
     @staticmethod
     def forward(ctx, x, dim, index):
         ctx.dim, ctx.index, ctx.shape = dim, index, x._data.shape
-        indices = Tensor(index)
+        indices = wrap(index)
         ctx.mark_non_differentiable(indices)
-        return Tensor(np.take_along_axis(x._data, index, dim)), indices
+        return wrap(np.take_along_axis(x._data, index, dim)), indices
 
     @staticmethod
     def backward(ctx, grad_output, _):
-        zeros = Tensor(np.zeros(ctx.shape, grad_output._data.dtype))
-        return zeros.scatter_add(ctx.dim, Tensor(ctx.index), grad_output), None, None
+        zeros = wrap(np.zeros(ctx.shape, grad_output._data.dtype))
+        return zeros.scatter_add(ctx.dim, wrap(ctx.index), grad_output), None, None
 
 
 class PickedTop(Picked):
@@ -110,8 +110,8 @@ def nonzero(input, *, as_tuple=False):
     """The indices of what is not 0, one row each; as a tuple one vector for each dimension."""
     places = np.nonzero(np.atleast_1d(input._data))
     if as_tuple:
-        return tuple(Tensor(p) for p in places)
-    return Tensor(np.stack(places, 1)[:, : input._data.ndim])
+        return tuple(wrap(p) for p in places)
+    return wrap(np.stack(places, 1)[:, : input._data.ndim])
 
 
 def argwhere(input):

@@ -5,7 +5,7 @@ Abramowitz and Stegun, Handbook of Mathematical Functions (1964), chapters 6 and
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.elementary import Unary
 from dlcourse.mini.ops.erf import erf_array
 from dlcourse.mini.ops.operation import Op, float_array
@@ -151,7 +151,7 @@ class Polygamma(Op):
         ctx.n = n
         ctx.save_for_backward(x)
         array = zeta_array(n + 1, float_array(x))
-        return Tensor(np.asarray((-1) ** (n + 1) * math.factorial(n) * array, array.dtype))
+        return wrap(np.asarray((-1) ** (n + 1) * math.factorial(n) * array, array.dtype))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -170,7 +170,7 @@ class Xlogy(Op):
         ctx.overload = overload
         ctx.save_for_backward(x, y)
         a, b = x._data, y._data
-        return Tensor(np.where((a == 0) & ~np.isnan(b), b.dtype.type(0), a * np.log(b)))
+        return wrap(np.where((a == 0) & ~np.isnan(b), b.dtype.type(0), a * np.log(b)))
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -7,7 +7,7 @@ import builtins
 import copy
 
 from dlcourse.mini import _dtype
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._device import CPU, require_cpu
 from dlcourse.mini._dtype import contiguous_format, preserve_format
 from dlcourse.mini.ops.creation import Dtype
@@ -103,9 +103,9 @@ def deepcopy(self, memo):
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
             "protocol at the moment."
         )
-    out = memo[id(self)] = Tensor(self._data.copy(), self._requires_grad)
+    out = memo[id(self)] = wrap(self._data.copy(), self._requires_grad)
     if self._grad is not None:
-        out._grad = Tensor(self._grad._data.copy())
+        out._grad = wrap(self._grad._data.copy())
     vars(out).update(copy.deepcopy(vars(self), memo))
     return out
 
@@ -117,7 +117,7 @@ def reduce(self):
 
 def rebuild(kind, array, requires_grad):
     """The tensor that `reduce` took apart."""
-    return kind(array if kind is Tensor else Tensor(array), requires_grad)
+    return wrap(array, requires_grad) if kind is Tensor else kind(wrap(array), requires_grad)
 
 
 # -- its shape -------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import get_default_dtype
 from dlcourse.mini.ops.distance import LinalgVectorNorm
 from dlcourse.mini.ops.matrix import matrix_norm
@@ -74,14 +74,14 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None):
             "nanmean(): expected input to have floating point or complex dtype but got "
             f"{input.dtype.scalar_type}"
         )
-    there = Tensor(~np.isnan(input._data))
+    there = wrap(~np.isnan(input._data))
     return nansum(input, dim, keepdim, dtype=dtype) / sum(there, dim, keepdim)
 
 
 def _without_nan(input):
     if input._data.dtype.kind != "f":
         return input
-    return input.masked_fill(Tensor(np.isnan(input._data)), 0.0)
+    return input.masked_fill(wrap(np.isnan(input._data)), 0.0)
 
 
 # -- the middle, the most frequent -----------------------------------------------------------------
@@ -96,7 +96,7 @@ class IndexResult(NamedTuple):
 
 def _pick(input, index, dim, keepdim):
     """The elements at `index` (its length along dim is 1), and the index."""
-    index = Tensor(index)
+    index = wrap(index)
     values = input.gather(dim, index)
     return IndexResult(*((values, index) if keepdim else (t.squeeze(dim) for t in (values, index))))
 
@@ -104,7 +104,7 @@ def _pick(input, index, dim, keepdim):
 def _only_one(input, dim):
     """The element of a 0-d tensor, and its index."""
     wrap_dim(dim, 0)
-    return IndexResult(input.clone(), Tensor(np.asarray(0)))
+    return IndexResult(input.clone(), wrap(np.asarray(0)))
 
 
 def _median(input, dim, keepdim, skip_nan):
@@ -115,7 +115,7 @@ def _median(input, dim, keepdim, skip_nan):
     if dim is None:
         flat = input.reshape(-1)
         if flat._data.size == 0:
-            return Tensor(np.asarray(np.nan, input._data.dtype))
+            return wrap(np.asarray(np.nan, input._data.dtype))
         return _median(flat, 0, False, skip_nan).values
     dim = wrap_dim(dim, input._data.ndim)
     array = input._data
@@ -181,7 +181,7 @@ def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
     ndim = input._data.ndim
     x = input.reshape(-1) if dim is None else input.movedim(dim, -1)  # (*, N)
-    order = Tensor(np.argsort(x._data, -1, kind="stable"))
+    order = wrap(np.argsort(x._data, -1, kind="stable"))
     x = x.gather(-1, order)
     missing = np.isnan(x._data).sum(-1, keepdims=True)
     last = x._data.shape[-1] - 1 - (missing if skip_nan else np.zeros_like(missing))
@@ -196,8 +196,8 @@ def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
         (low if interpolation == "lower" else high),
     )
     weight = np.full(place.shape, 0.5) if interpolation == "midpoint" else place - np.floor(place)
-    weight = Tensor(weight.astype(x._data.dtype))
-    out = x.gather(-1, Tensor(low)).lerp(x.gather(-1, Tensor(high)), weight)  # (*, Q)
+    weight = wrap(weight.astype(x._data.dtype))
+    out = x.gather(-1, wrap(low)).lerp(x.gather(-1, wrap(high)), weight)  # (*, Q)
     if keepdim and dim is None:
         out = out.reshape(*(1,) * ndim, -1)
     elif keepdim:

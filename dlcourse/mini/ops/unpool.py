@@ -1,6 +1,6 @@
 """The partial inverse of max pooling."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops.index import Gather
 from dlcourse.mini.ops.operation import Op
 
@@ -15,7 +15,7 @@ class MaxUnpool(Op):
         ctx.index = index
         out = np.zeros((*x._data.shape[:-1], length), x._data.dtype)
         np.put_along_axis(out, index, x._data, -1)
-        return Tensor(out)
+        return wrap(out)
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini._device import require_cpu
 from dlcourse.mini.ops.creation import numpy_dtype
 
@@ -18,7 +18,7 @@ def _cosines(weights, window_length, periodic, dtype, device, requires_grad):
     angle = 2 * math.pi * n / max(window_length if periodic else window_length - 1, 1)
     array = sum(w * np.cos(k * angle) for k, w in enumerate(weights))
     array = np.ones(1) if window_length == 1 else np.asarray(array)
-    return Tensor(array.astype(numpy_dtype(dtype)), requires_grad)
+    return wrap(array.astype(numpy_dtype(dtype)), requires_grad)
 
 
 def hann_window(window_length, periodic=True, *, dtype=None, device=None, requires_grad=False):
@@ -47,4 +47,4 @@ def bartlett_window(window_length, periodic=True, *, dtype=None, device=None, re
     steps = max(window_length if periodic else window_length - 1, 1)
     array = 1 - np.abs(2 * np.arange(window_length) / steps - 1)
     array = np.ones(1) if window_length == 1 else array
-    return Tensor(array.astype(numpy_dtype(dtype)), requires_grad)
+    return wrap(array.astype(numpy_dtype(dtype)), requires_grad)

@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.optim.optimizer import Optimizer, checked, count, descent
 
 import numpy as np
@@ -35,7 +35,7 @@ class Adam(Optimizer):
         if not state:
             state["step"] = count()
             for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]:
-                state[name] = Tensor(np.zeros_like(x))
+                state[name] = wrap(np.zeros_like(x))
         grad = descent(x, grad, group)
         state["step"]._data += 1
         step, mean, squares = (state[n]._data for n in ("step", "exp_avg", "exp_avg_sq"))

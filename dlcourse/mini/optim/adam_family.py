@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.optim.optimizer import Optimizer, checked, count, descent
 
 import numpy as np
@@ -13,7 +13,7 @@ def start(state, x, *names, **numbers):
     if not state:
         for name, value in {"step": 0.0, **numbers}.items():
             state[name] = count(value)
-        state.update({name: Tensor(np.zeros_like(x)) for name in names})
+        state.update({name: wrap(np.zeros_like(x)) for name in names})
     state["step"]._data += 1
     return state["step"]._data.item(), *(state[name]._data for name in names)
 

@@ -4,7 +4,7 @@ Sources: Duchi, Hazan, Singer 2011; Hinton 2012 (lecture 6e) and Graves 2013; Ze
 Riedmiller and Braun 1993; Polyak and Juditsky 1992.
 """
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.optim.adam_family import start
 from dlcourse.mini.optim.optimizer import Optimizer, check, checked, count, descent
 
@@ -30,7 +30,7 @@ class Adagrad(Optimizer):
 
     def _start(self, state, x):
         state["step"] = count()
-        state["sum"] = Tensor(np.full_like(x, self.defaults["initial_accumulator_value"]))
+        state["sum"] = wrap(np.full_like(x, self.defaults["initial_accumulator_value"]))
 
     def update(self, x, grad, state, group):
         if not state:
@@ -129,8 +129,8 @@ class Rprop(Optimizer):
 
     def update(self, x, grad, state, group):
         if not state:
-            state["step"], state["prev"] = count(), Tensor(np.zeros_like(x))
-            state["step_size"] = Tensor(np.full_like(x, group["lr"]))
+            state["step"], state["prev"] = count(), wrap(np.zeros_like(x))
+            state["step_size"] = wrap(np.full_like(x, group["lr"]))
         state["step"]._data += 1
         grad = -grad if group["maximize"] else grad
         previous, length = state["prev"]._data, state["step_size"]._data

@@ -2,7 +2,7 @@
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._grad_mode import enable_grad, no_grad
 from dlcourse.mini.ops.inplace import note_write
 from dlcourse.mini.optim.optimizer import Optimizer, check, plain
@@ -79,11 +79,11 @@ class LBFGS(Optimizer):
             memory["n_iter"] += 1
             direction = self._direction(memory, grad, group["history_size"])
             previous, memory["prev_loss"] = loss, loss
-            memory["prev_flat_grad"] = Tensor(grad.copy())
+            memory["prev_flat_grad"] = wrap(grad.copy())
             length = group["lr"]
             if memory["n_iter"] == 1:
                 length *= min(1.0, 1.0 / float(np.abs(grad).sum()))
-            memory["d"], memory["t"] = Tensor(direction), length
+            memory["d"], memory["t"] = wrap(direction), length
             slope = float(grad @ direction)
             if slope > -group["tolerance_change"]:
                 break
@@ -125,10 +125,10 @@ class LBFGS(Optimizer):
             if len(dirs) == history_size:
                 for kept in (dirs, steps, inverses):
                     kept.pop(0)
-            dirs.append(Tensor(y))
-            steps.append(Tensor(s))
-            inverses.append(Tensor(np.asarray(1 / ys)))
-            memory["H_diag"] = Tensor(np.asarray(ys / (y @ y)))
+            dirs.append(wrap(y))
+            steps.append(wrap(s))
+            inverses.append(wrap(np.asarray(1 / ys)))
+            memory["H_diag"] = wrap(np.asarray(ys / (y @ y)))
         history = [
             (s._data, y._data, r._data) for s, y, r in zip(steps, dirs, inverses, strict=True)
         ]
@@ -136,7 +136,7 @@ class LBFGS(Optimizer):
         for i in reversed(range(len(history))):
             s, y, r = history[i]
             alpha = (s @ q) * r
-            alphas[i] = Tensor(np.asarray(alpha))
+            alphas[i] = wrap(np.asarray(alpha))
             q = q - alpha * y
         q = q * _number(memory["H_diag"])
         for i, (s, y, r) in enumerate(history):

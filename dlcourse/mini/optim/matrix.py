@@ -5,7 +5,7 @@ Sources: Shazeer and Stern 2018; Jordan et al. 2024.
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.optim.optimizer import Optimizer, check_ways, count
 
 import numpy as np
@@ -69,10 +69,10 @@ class Adafactor(Optimizer):
     @staticmethod
     def _averages(x):
         if x.ndim < 2:
-            return {"variance": Tensor(np.zeros_like(x))}
+            return {"variance": wrap(np.zeros_like(x))}
         rows, columns = (*x.shape[:-1], 1), (*x.shape[:-2], 1, x.shape[-1])
         shapes = {"row_var": rows, "col_var": columns}
-        return {name: Tensor(np.zeros(shape, x.dtype)) for name, shape in shapes.items()}
+        return {name: wrap(np.zeros(shape, x.dtype)) for name, shape in shapes.items()}
 
     @staticmethod
     def _variance(squares, state, weight, eps1):
@@ -137,7 +137,7 @@ class Muon(Optimizer):
     def update(self, x, grad, state, group):
         lr, momentum = group["lr"], group["momentum"]
         if not state:
-            state["momentum_buffer"] = Tensor(np.zeros_like(x))
+            state["momentum_buffer"] = wrap(np.zeros_like(x))
         mean = state["momentum_buffer"]._data
         mean += (1 - momentum) * (grad - mean)
         change = grad + momentum * (mean - grad) if group["nesterov"] else mean

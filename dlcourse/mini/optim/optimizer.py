@@ -5,7 +5,7 @@ import warnings
 from collections import OrderedDict, defaultdict
 from copy import deepcopy
 
-from dlcourse.mini._core import RemovableHandle, Tensor
+from dlcourse.mini._core import RemovableHandle, Tensor, wrap
 from dlcourse.mini._dtype import get_default_dtype
 from dlcourse.mini._grad_mode import enable_grad, no_grad
 from dlcourse.mini.nn.module import zero_grad
@@ -290,7 +290,7 @@ def _copied(name, value, param=None):
     if not isinstance(value, Tensor) and (number or not hasattr(value, "__array__")):
         return deepcopy(value)
     array = value._data if isinstance(value, Tensor) else np.asarray(value)
-    return Tensor(np.array(array, array.dtype if name == "step" else param._data.dtype))
+    return wrap(np.array(array, array.dtype if name == "step" else param._data.dtype))
 
 
 # -- what the optimisers share ---------------------------------------------------------------------
@@ -306,7 +306,7 @@ def plain(group):
 def count(start=0.0):
     """A number kept as state: 0-d, float32 (float64 where that is the default)."""
     wide = get_default_dtype().numpy == np.float64
-    return Tensor(np.array(start, np.float64 if wide else np.float32))
+    return wrap(np.array(start, np.float64 if wide else np.float32))
 
 
 def descent(x, grad, group):

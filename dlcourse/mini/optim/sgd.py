@@ -1,6 +1,6 @@
 """Stochastic gradient descent with momentum (Robbins and Monro 1951; Sutskever et al. 2013)."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini._pieces import pieces
 from dlcourse.mini.optim.optimizer import Optimizer, checked, descent
 
@@ -29,7 +29,7 @@ class SGD(Optimizer):
         momentum, grad = group["momentum"], descent(x, grad, group)
         if momentum:
             if state.get("momentum_buffer") is None:
-                state["momentum_buffer"] = Tensor(grad.copy())
+                state["momentum_buffer"] = wrap(grad.copy())
             else:
                 state["momentum_buffer"]._data *= momentum
                 state["momentum_buffer"]._data += (1 - group["dampening"]) * grad

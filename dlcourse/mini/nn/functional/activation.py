@@ -2,7 +2,7 @@
 
 import warnings
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini.ops import activation as ops
 from dlcourse.mini.ops import softmax as _softmax
 from dlcourse.mini.ops.choose import where
@@ -235,10 +235,10 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
     noise = -np.log(random_source().standard_exponential(logits.shape)).astype(logits.dtype.numpy)
-    soft = ((logits + Tensor(noise)) / tau).softmax(dim)
+    soft = ((logits + wrap(noise)) / tau).softmax(dim)
     if not hard:
         return soft
-    chosen = Tensor(np.zeros(soft.shape, soft.dtype.numpy))
+    chosen = wrap(np.zeros(soft.shape, soft.dtype.numpy))
     np.put_along_axis(chosen._data, soft._data.argmax(dim, keepdims=True), 1, dim)
     return chosen - soft.detach() + soft
 

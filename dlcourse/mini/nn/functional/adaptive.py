@@ -3,7 +3,7 @@
 Window i of n covers elements floor(i * H / n) to ceil((i + 1) * H / n).  None keeps a side.
 """
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.nn.functional.pooling import max_pool1d, max_pool2d, max_pool3d
 from dlcourse.mini.ops.operation import check_kernel
 from dlcourse.mini.ops.pad import part
@@ -88,7 +88,7 @@ def _averages(size, count, dtype):
     out = np.zeros((count, size), dtype.numpy)
     for row, (start, stop) in zip(out, evenly(size, count), strict=True):
         row[start:stop] = 1 / (stop - start)
-    return Tensor(out)
+    return wrap(out)
 
 
 def _largest(n, input, output_size, return_indices):

@@ -3,7 +3,7 @@
 import math
 import warnings
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.nn.functional.affine import linear
 from dlcourse.mini.nn.functional.noise import dropout
 from dlcourse.mini.ops.attention import ScaledDotProductAttention, SplitHeads
@@ -108,14 +108,14 @@ def _repeated(x, query):
 def _causal_mask(query, key):
     """-inf above the diagonal: no query looks ahead."""
     shape = query.shape[-2], key.shape[-2]
-    return Tensor(np.triu(np.full(shape, -np.inf, query.dtype.numpy), 1))
+    return wrap(np.triu(np.full(shape, -np.inf, query.dtype.numpy), 1))
 
 
 def _additive(mask, dtype):
     """A boolean mask as one to be added: 0 where it is True, else -inf."""
     if mask is None or mask.dtype.is_floating_point:
         return mask
-    return Tensor(np.where(mask._data, 0, -np.inf).astype(dtype.numpy))
+    return wrap(np.where(mask._data, 0, -np.inf).astype(dtype.numpy))
 
 
 # -- several heads ---------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Rows of a table by their number, and numbers as rows."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini._grad_mode import no_grad
 from dlcourse.mini.ops.creation import one_hot
 from dlcourse.mini.ops.inplace import note_write
@@ -67,14 +67,14 @@ def embedding_bag(
                 f"({list(per_sample_weights.shape)}) is not None, it must have the same shape as "
                 f"the input ({list(input.shape)})"
             )
-        rows = rows * per_sample_weights.reshape(-1)[Tensor(kept)].unsqueeze(1)
+        rows = rows * per_sample_weights.reshape(-1)[wrap(kept)].unsqueeze(1)
     if mode == "max":
         return _bag_max(rows, bag, len(ends) - 1)
     total = AddRows.apply(rows, bag, len(ends) - 1)  # (B, D)
     if mode == "sum":
         return total
     counts = np.maximum(np.bincount(bag, minlength=len(ends) - 1), 1)
-    return total / Tensor(counts.astype(weight.dtype.numpy)[:, None])
+    return total / wrap(counts.astype(weight.dtype.numpy)[:, None])
 
 
 def _bag_ends(input, offsets, include_last_offset):
@@ -109,8 +109,8 @@ def _bag_ends(input, offsets, include_last_offset):
 
 
 def _bag_max(rows, bag, count):
-    empty = Tensor(np.zeros(rows.shape[1], rows.dtype.numpy))
-    bags = [rows[Tensor(np.flatnonzero(bag == i))] for i in range(count)]
+    empty = wrap(np.zeros(rows.shape[1], rows.dtype.numpy))
+    bags = [rows[wrap(np.flatnonzero(bag == i))] for i in range(count)]
     return stack([b.max(0)[0] if b.shape[0] else empty for b in bags])
 
 

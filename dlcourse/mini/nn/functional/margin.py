@@ -1,6 +1,6 @@
 """Losses that want scores or distances apart by a margin."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import wrap
 from dlcourse.mini._dtype import get_default_dtype, int64
 from dlcourse.mini._grad_mode import here
 from dlcourse.mini.nn.functional.distance import pairwise_distance
@@ -146,7 +146,7 @@ def multi_margin_loss(
     if weight is not None:
         over = over * weight[index]
     others = np.arange(x.shape[1]) != index._data
-    each = where(Tensor(others), over, 0.0).sum(1) / x.shape[1]
+    each = where(wrap(others), over, 0.0).sum(1) / x.shape[1]
     return reduced(each.reshape(()) if single and target.ndim == 0 else each, reduction)
 
 
@@ -166,9 +166,9 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     index = np.where(valid, labels, 0)
     is_label = np.zeros(x.shape, bool)
     np.logical_or.at(is_label, (np.arange(len(labels))[:, None], index), valid)
-    chosen = x.gather(1, Tensor(index))
+    chosen = x.gather(1, wrap(index))
     over = (1 - chosen.unsqueeze(2) + x.unsqueeze(1)).relu()  # (N, labels, K)
-    counted = Tensor(valid[:, :, None] & ~is_label[:, None])
+    counted = wrap(valid[:, :, None] & ~is_label[:, None])
     each = where(counted, over, 0.0).sum((1, 2)) / x.shape[1]
     return reduced(each if input.ndim > 1 else each.reshape(()), reduction)
 

@@ -1,6 +1,6 @@
 """Functions that draw at random."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.creation import random_source
 
 import numpy as np
@@ -55,7 +55,7 @@ def _drop(input, p, training, inplace, lead):
     if not training or p == 0:
         return input
     kept = _kept(input, p, lead)
-    scale = Tensor(kept / (1 - p if p < 1 else 1))
+    scale = wrap(kept / (1 - p if p < 1 else 1))
     return input.mul_(scale) if inplace else input * scale
 
 
@@ -87,8 +87,8 @@ def _alpha_dropout(input, p, training, inplace, lead):
         return input.mul_(0) if inplace else input * 0
     kept = _kept(input, p, lead)
     scale = ((SELU_LOWEST**2 * p + 1) * (1 - p)) ** -0.5
-    shift = Tensor(((1 - kept) * SELU_LOWEST - p * SELU_LOWEST) * scale)
-    factor = Tensor(kept * scale)
+    shift = wrap(((1 - kept) * SELU_LOWEST - p * SELU_LOWEST) * scale)
+    factor = wrap(kept * scale)
     return input.mul_(factor).add_(shift) if inplace else input * factor + shift
 
 

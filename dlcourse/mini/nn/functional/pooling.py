@@ -6,7 +6,7 @@ then windows along the depth: the largest of the largest, the sum of the sums.
 
 import math
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.pool import AvgPool2D, MaxPool2DWithIndices, Windows, flat_indices
 
 import numpy as np
@@ -122,7 +122,7 @@ def avg_pool3d(
     counts = _counts(in_plane, (height, width), count_include_pad)  # (H', W')
     depths = _counts_along(along, 0, depth, count_include_pad)  # (D',)
     counts = np.multiply.outer(depths, counts).astype(out.dtype.numpy)
-    return out / Tensor(counts)
+    return out / wrap(counts)
 
 
 def _counts(windows, size, count_include_pad):

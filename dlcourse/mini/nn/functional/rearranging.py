@@ -1,6 +1,6 @@
 """Pixels and channels in another arrangement; images as windows, and windows as images."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.conv import taps
 from dlcourse.mini.ops.index import PutItem
 from dlcourse.mini.ops.operation import check_kernel
@@ -128,7 +128,7 @@ def fold(
     batch, channels = input.shape[0], input.shape[1] // (kernel[0] * kernel[1])
     windows = input.reshape(batch, channels, -1, *places)  # (B, C, kh * kw, H', W')
     padded = batch, channels, *[n + 2 * p for n, p in zip(size, padding, strict=True)]
-    out = Tensor(np.zeros(padded, input._data.dtype))
+    out = wrap(np.zeros(padded, input._data.dtype))
     for k, (_, index) in enumerate(taps(kernel, places, stride, dilation)):
         out = out + PutItem.apply(windows[:, :, k], index, padded, True)
     top, left = padding

@@ -3,7 +3,7 @@
 import math
 import warnings
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import from_numpy_dtype
 from dlcourse.mini.nn.functional.reduction import from_legacy, reduced, same_size, weighted
 from dlcourse.mini.ops.creation import full_like
@@ -121,7 +121,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")
     # The gradient goes through as if there were no limit.
-    var = var + Tensor(np.maximum(eps - var._data, 0).astype(var.dtype.numpy))
+    var = var + wrap(np.maximum(eps - var._data, 0).astype(var.dtype.numpy))
     each = 0.5 * (var.log() + (input - target) ** 2 / var)
     return reduced(each + 0.5 * math.log(2 * math.pi) if full else each, reduction)
 

@@ -8,7 +8,7 @@ import math
 import warnings
 from collections.abc import Sequence
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import uint8
 from dlcourse.mini.nn.functional.adaptive import (
     adaptive_avg_pool1d,
@@ -78,14 +78,14 @@ def _nearest(x, dim, count, factor, offset):
     times, rest = divmod(count, old)
     if rest == 0 and np.array_equal(where, np.arange(count) // times):  # every pixel so many times
         return _repeated(x, dim, times)
-    return index_select(x, dim, Tensor(where))
+    return index_select(x, dim, wrap(where))
 
 
 def _repeated(x, dim, times):
     """Each element `times` times along `dim`; the adjoint of adding up windows of so many."""
     shape = *x.shape[:dim], x.shape[dim] * times, *x.shape[dim + 1 :]
     if not x.dtype.is_floating_point:
-        return Tensor(np.repeat(x._data, times, dim))
+        return wrap(np.repeat(x._data, times, dim))
     inner = math.prod(shape[dim + 1 :])
     rows = x.reshape(-1, x.shape[dim], inner)
     window, none = (times, 1), (0, 0)
@@ -106,7 +106,7 @@ def _mixed(x, dim, count, factor, align_corners, cubic):
     for k, weight in enumerate(weights, -1 if cubic else 0):
         neighbours = np.clip(left.astype(np.int64) + k, 0, old - 1)
         np.add.at(matrix, (np.arange(count), neighbours), weight)
-    matrix = Tensor(matrix.astype(x._data.dtype))
+    matrix = wrap(matrix.astype(x._data.dtype))
     if dim == x.ndim - 1:
         return x @ matrix.t()
     shape = *x.shape[:dim], count, *x.shape[dim + 1 :]

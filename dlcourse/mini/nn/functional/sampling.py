@@ -5,7 +5,7 @@ import math
 import warnings
 from collections.abc import Sequence
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.nn.functional.resampling import cubic_weights
 
 import numpy as np
@@ -41,7 +41,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         sides = [side * (len(side) - 1) / len(side) for side in sides]
     places = np.stack(np.meshgrid(*sides, indexing="ij")[::-1], -1).reshape(-1, n)  # (x, y)
     places = np.concatenate([places, np.ones((len(places), 1))], 1)  # (H * W, 3)
-    grid = Tensor(places.astype(theta._data.dtype)) @ theta.transpose(1, 2)  # (B, H * W, 2)
+    grid = wrap(places.astype(theta._data.dtype)) @ theta.transpose(1, 2)  # (B, H * W, 2)
     return grid.reshape(theta.shape[0], *size[2:], n)
 
 
@@ -81,7 +81,7 @@ def grid_sample(
         at = [x for x, _ in corner]
         if mode == "bicubic":
             at = [
-                x._data for x in _inside([Tensor(x) for x in at], size, padding_mode, align_corners)
+                x._data for x in _inside([wrap(x) for x in at], size, padding_mode, align_corners)
             ]
         out = out + _looked_up(input, at) * weight
     return out.reshape(*input.shape[:2], *grid.shape[1:-1])
@@ -92,7 +92,7 @@ def _neighbours(x, mode):
     if mode == "nearest":
         return [(np.rint(x._data), x * 0 + 1)]
     left = np.floor(x._data)
-    t = x - Tensor(left)
+    t = x - wrap(left)
     weights = cubic_weights(t) if mode == "bicubic" else (1 - t, t)
     return [(left + k, w) for k, w in enumerate(weights, -1 if mode == "bicubic" else 0)]
 
@@ -105,8 +105,8 @@ def _looked_up(input, at):
         inside &= ok
         flat = flat * length + np.where(ok, x, 0).astype(np.int64)
     index = np.broadcast_to(flat, (*input.shape[:2], flat.shape[2]))
-    found = input.flatten(2).gather(2, Tensor(index))
-    return found if inside.all() else found.masked_fill(Tensor(~inside), 0.0)
+    found = input.flatten(2).gather(2, wrap(index))
+    return found if inside.all() else found.masked_fill(wrap(~inside), 0.0)
 
 
 def _inside(places, size, padding_mode, align_corners):
@@ -127,8 +127,8 @@ def _reflected(x, length, align_corners):
     far = (x - low).abs()
     flips = np.floor(far._data / span)
     even = flips % 2 == 0
-    sign = Tensor(np.where(even, 1.0, -1.0).astype(x._data.dtype))
-    shift = Tensor((np.where(even, -flips, flips + 1) * span).astype(x._data.dtype))
+    sign = wrap(np.where(even, 1.0, -1.0).astype(x._data.dtype))
+    shift = wrap((np.where(even, -flips, flips + 1) * span).astype(x._data.dtype))
     return far * sign + shift + low
 
 

@@ -1,6 +1,6 @@
 """The loss of sequences whose alignment is unknown."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.nn.functional.reduction import reduced
 from dlcourse.mini.ops.ctc import CtcLoss
 
@@ -31,7 +31,7 @@ def ctc_loss(
     labels = _padded(targets._data, sizes)
     each = CtcLoss.apply(log_probs, labels, steps, sizes, blank, zero_infinity)
     if reduction == "mean":
-        each = each / Tensor(np.maximum(sizes, 1).astype(each.dtype.numpy))
+        each = each / wrap(np.maximum(sizes, 1).astype(each.dtype.numpy))
     return reduced(each, reduction)
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._grad_mode import no_grad
 
 import numpy as np
@@ -33,7 +33,7 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
             "so it cannot be clipped. To disable this error and scale the gradients by the "
             "non-finite norm anyway, set `error_if_nonfinite=False`"
         )
-    return Tensor(np.asarray(total, dtype))
+    return wrap(np.asarray(total, dtype))
 
 
 @no_grad()

@@ -1,6 +1,6 @@
 """Weights by length and direction, divided by their largest singular value, or orthogonal."""
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._grad_mode import no_grad
 from dlcourse.mini.linalg import matrix_exp, qr, solve
 from dlcourse.mini.nn.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -143,10 +143,10 @@ class Orthogonal(Module):
                 "parametrizations when use_trivialization=False."
             )
         a, tau = np.linalg.qr(tall._data, mode="raw")  # of the transposed
-        a = Tensor(a).mT.contiguous()
+        a = wrap(a).mT.contiguous()
         signs = a.diagonal(dim1=-2, dim2=-1)
         # A reflection that is not used has tau 0, but that of the map would turn the sign.
-        signs.copy_(signs.sign() * (1 - 2 * (Tensor(tau) == 0).to(a.dtype)))
+        signs.copy_(signs.sign() * (1 - 2 * (wrap(tau) == 0).to(a.dtype)))
         return a.mT if wide else a
 
 

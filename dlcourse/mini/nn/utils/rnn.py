@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dlcourse.mini._core import Tensor
+from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini.ops.creation import full
 from dlcourse.mini.ops.shape import cat
 
@@ -69,14 +69,14 @@ class PackedSequence(_Fields):
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation that undoes this one."""
-    return None if permutation is None else Tensor(np.argsort(permutation._data))
+    return None if permutation is None else wrap(np.argsort(permutation._data))
 
 
 def _arrange(rows, index, padding_value):
     """rows[index] for an array of indices; -1 stands for a row of padding."""
     padding = full((1, *rows.shape[1:]), padding_value, dtype=rows.dtype)
     index = np.where(index < 0, len(rows), index)
-    flat = cat([rows, padding]).index_select(0, Tensor(index.ravel()))
+    flat = cat([rows, padding]).index_select(0, wrap(index.ravel()))
     return flat.reshape(*index.shape, *rows.shape[1:])
 
 
@@ -131,9 +131,9 @@ def pack_padded_sequence(
     active = np.arange(lengths[0])[:, None] < lengths  # (T, B)
     times, members = np.nonzero(active)
     members = members if order is None else order[members]
-    data = batch[Tensor(members), Tensor(times)]
-    sorted_indices = None if order is None else Tensor(order)
-    return PackedSequence(data, Tensor(active.sum(1)), sorted_indices)
+    data = batch[wrap(members), wrap(times)]
+    sorted_indices = None if order is None else wrap(order)
+    return PackedSequence(data, wrap(active.sum(1)), sorted_indices)
 
 
 def _check_lengths(batch, lengths):
@@ -184,7 +184,7 @@ def pad_packed_sequence(
         order = sequence.unsorted_indices._data
         index, lengths = index[:, order], lengths[order]
     padded = _arrange(sequence.data, index.T if batch_first else index, padding_value)
-    return padded, Tensor(lengths)
+    return padded, wrap(lengths)
 
 
 def pack_sequence(sequences, enforce_sorted: bool = True) -> PackedSequence:
