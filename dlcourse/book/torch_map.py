@@ -23,6 +23,7 @@ from dlcourse.projects._record import circumstances, read_record, write_record
 
 import numpy as np
 import torch
+import torch.nn.utils.prune  # which torch itself imports for nobody
 
 RECORD = ROOT / "data" / "results" / "torch_map.json"
 PAGE = ROOT / "chapters" / "reference" / "torch_map.md"
@@ -38,7 +39,7 @@ NAMESPACES = {
     "autograd": "Gradients",
     "autograd.functional": "Jacobians and products",
     "autograd.function": "Operations of one's own",
-    "func": "Models as functions",
+    "func": "Functions of functions",
     "random": "Random numbers",
     "nn": "Modules",
     "nn.functional": "Functions of layers",
@@ -46,6 +47,8 @@ NAMESPACES = {
     "nn.utils": "Parameters and their gradients",
     "nn.utils.parametrize": "Parameters that are computed",
     "nn.utils.parametrizations": "Ways to compute them",
+    "nn.utils.prune": "Parameters left out",
+    "nn.parallel": "Modules on several devices",
     "nn.utils.rnn": "Sequences of unequal lengths",
     "optim": "Optimisers",
     "optim.lr_scheduler": "Schedules",
@@ -53,11 +56,20 @@ NAMESPACES = {
     "utils.data": "Data",
     "utils.checkpoint": "Activations computed again",
     "distributions": "Distributions",
+    "distributions.transforms": "Functions of random numbers",
     "distributions.constraints": "What parameters have to satisfy",
     "amp": "Mixed precision",
-    "jit": "Compilers",
-    "cuda": "Graphics cards",
+    "jit": "Programs without Python",
+    "compiler": "The compiler",
+    "accelerator": "Devices beside the CPU",
+    "cuda": "NVIDIA's cards",
+    "mps": "Apple's",
+    "xpu": "Intel's",
     "backends": "Other libraries",
+    "backends.cuda": "Products of matrices on a card",
+    "backends.mps": "Apple's library",
+    "distributed": "Other processes",
+    "version": "The version",
 }
 # What torch has in another place.
 ELSEWHERE = {

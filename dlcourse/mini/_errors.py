@@ -46,6 +46,7 @@ def refusing(names, kind, sentence):
     """{name: a function that raises this error, whatever it is called with} for each of names."""
 
     def function(*args, **kwargs):
+        """Refused, with torch's error for a computer where there is none."""
         raise kind(sentence)
 
     return dict.fromkeys(names.split(), function)

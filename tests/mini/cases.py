@@ -184,6 +184,10 @@ LOOPED = {  # names that a test goes through without writing them out
     *(f"nn.{name}" for name in test_lazy.NAMES),
     *(f"nn.{name}" for name, _, _, _ in test_modules.MODULES),
     *(f"nn.functional.{name}" for name in rows_activation.ELSEWHERE),
+    *(f"nn.init.{name}" for name in mini.nn.init.OLDER.split()),
+    *(f"accelerator.{name}" for name in mini.accelerator.NEEDS_ONE.split()),
+    *(f"cuda.{name}" for name in mini.cuda.NEEDS_A_CARD.split() + mini.cuda.TYPES.split()),
+    *(f"distributed.{name}" for name in mini.distributed.NEEDS_A_GROUP.split()),
 }  # fmt: skip
 TABLES = {
     "test_state": test_state.QUESTIONS,
@@ -195,19 +199,26 @@ NAMED = {
     **{f"nn.{name}": "test_modules" for name, _, _, _ in test_modules.MODULES},
     **{f"nn.{name}": "test_lazy" for name in test_lazy.NAMES},
     **{f"nn.init.{name}": "test_modules" for name in test_modules.INITS},
+    **{f"nn.init.{name}": "test_older_names" for name in mini.nn.init.OLDER.split()},
     **{f"nn.functional.{name}": "test_activation" for name in rows_activation.ELSEWHERE},
     **dict.fromkeys(mini._dtype.DTYPES, "test_types"),
     **test_coverage.ELSEWHERE,
 }
+DEVICES = """
+    accelerator backends backends.cuda backends.mps compiler cuda distributed mps nn.parallel
+    version xpu
+"""
 SPACES = {  # where the programs of a whole namespace are
     "amp": "test_older_names",
     "autograd.function": "test_older_names",
     "autograd.functional": "test_autograd_tools",
-    "backends": "test_types",
-    "cuda": "test_types",
+    **dict.fromkeys(DEVICES.split(), "test_devices"),
     "distributions": "test_distributions",
     "distributions.constraints": "test_distributions",
+    "distributions.transforms": "test_distributions",
+    "func": "test_func",
     "jit": "test_older_names",
+    "nn.utils.prune": "test_prune",
     "nn.utils.parametrizations": "test_parametrize",
     "nn.utils.parametrize": "test_parametrize",
     "utils.checkpoint": "test_checkpoint",

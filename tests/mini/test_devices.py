@@ -141,6 +141,25 @@ def test_what_needs_a_card_says_so(name):
         getattr(mini.cuda, name)(0)
 
 
+@pytest.mark.parametrize("name", mini.cuda.TYPES.split())
+def test_no_tensor_is_of_a_cards_types(name):
+    same_error(lambda f: getattr(f.cuda, name)(2))
+    agree(lambda f: isinstance(f.ones(1), getattr(f.cuda, name)))
+
+
+@pytest.mark.parametrize("name", mini.accelerator.NEEDS_ONE.split())
+def test_what_needs_an_accelerator_says_so(name):
+    with pytest.raises(RuntimeError, match="Cannot access accelerator device when none"):
+        getattr(mini.accelerator, name)(0)
+
+
+def test_libraries_that_mini_does_without():
+    for name in ("mkl", "mkldnn", "openmp", "opt_einsum"):
+        assert getattr(mini.backends, name).is_available() is False
+    for name in ("enable_flash_sdp", "enable_math_sdp", "enable_mem_efficient_sdp"):
+        agree(lambda f, name=name: getattr(f.backends.cuda, name)(True))
+
+
 def test_one_process_alone():
     assert not mini.distributed.is_available()
     with pytest.raises(RuntimeError, match="mini computes in one process"):

@@ -71,6 +71,8 @@ class _Boolean(Constraint):
 
 
 class _GreaterThan(Constraint):
+    """Numbers above `lower_bound`."""
+
     def __init__(self, lower_bound):
         self.lower_bound = lower_bound
 
@@ -79,11 +81,15 @@ class _GreaterThan(Constraint):
 
 
 class _GreaterThanEq(_GreaterThan):
+    """Numbers from `lower_bound` on."""
+
     def check(self, value):
         return value >= self.lower_bound
 
 
 class _LessThan(Constraint):
+    """Numbers below `upper_bound`."""
+
     def __init__(self, upper_bound):
         self.upper_bound = upper_bound
 
@@ -92,6 +98,8 @@ class _LessThan(Constraint):
 
 
 class _Interval(Constraint):
+    """Numbers from `lower_bound` to `upper_bound`."""
+
     def __init__(self, lower_bound, upper_bound):
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
@@ -100,11 +108,15 @@ class _Interval(Constraint):
 
 
 class _HalfOpenInterval(_Interval):
+    """Numbers from `lower_bound` on, below `upper_bound`."""
+
     def check(self, value):
         return (value >= self.lower_bound) & (value < self.upper_bound)
 
 
 class _IntegerInterval(_Interval):
+    """Whole numbers from `lower_bound` to `upper_bound`."""
+
     is_discrete = True
 
     def check(self, value):

@@ -204,7 +204,9 @@ def older(name):
         )
         return globals()[f"{name}_"](*args, **kwargs)
 
+    function.__doc__ = f"`{name}_` by its older name, which warns."
     return function
 
 
 globals().update({name: older(name) for name in OLDER.split()})
+__all__ += OLDER.split()
