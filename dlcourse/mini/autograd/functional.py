@@ -206,7 +206,7 @@ def _refuse(vectorize, strategy):
 def jacobian(
     func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"
 ):
-    """d(output)/d(input), of shape output + input: one backward pass for each element of output."""
+    """`d(output)/d(input)`, of shape output + input: one backward pass for each of its elements."""
     _refuse(vectorize, strategy)
     with enable_grad():
         listed, inputs = _tuple_of(inputs, "inputs", "jacobian")

@@ -39,7 +39,7 @@ def grad(
     is_grads_batched=False,
     materialize_grads=False,
 ):
-    """d(outputs)/d(inputs), times `grad_outputs`, as a tuple; no `.grad` is written.
+    """`d(outputs)/d(inputs)`, times `grad_outputs`, as a tuple; no `.grad` is written.
 
     Raises when an input is not part of the graph, unless `allow_unused` (None comes back) or
     `materialize_grads` (zeros come back).
@@ -101,7 +101,7 @@ def numerical_jacobian(fn, inputs, which, eps):
 
 
 def analytical_jacobian(output, x):
-    """d(output)/dx, (elements of x, elements of output), one backward pass for each column."""
+    """`d(output)/dx`, (elements of x, elements of output), one backward pass for each column."""
     rows = []
     for position in np.ndindex(output._data.shape):
         seed = np.zeros_like(output._data)

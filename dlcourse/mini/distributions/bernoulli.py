@@ -42,7 +42,7 @@ class Bernoulli(Distribution):
 
     @lazy_property
     def logits(self):
-        """log(p / (1 - p))."""
+        """`log(p / (1 - p))`."""
         return probs_to_logits(self.probs, is_binary=True)
 
     @lazy_property

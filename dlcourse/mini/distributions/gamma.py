@@ -34,7 +34,7 @@ class StandardGamma(Function):
 
 
 def slope_of_draw(concentration, drawn):
-    """dz/da = -(dP(a, z)/da) / (dP(a, z)/dz), P the probability of a draw below z.
+    """`dz/da = -(dP(a, z)/da) / (dP(a, z)/dz)`, P the probability of a draw below z.
 
     P = z^a e^-z sum_n z^n / Gamma(a + n + 1), and every term is differentiated by a.
     """

@@ -45,7 +45,7 @@ class Geometric(Distribution):
 
     @lazy_property
     def logits(self):
-        """log(p / (1 - p))."""
+        """`log(p / (1 - p))`."""
         return probs_to_logits(self.probs, is_binary=True)
 
     @lazy_property

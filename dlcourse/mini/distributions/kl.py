@@ -36,7 +36,7 @@ FORMULAS: dict[tuple[type, type], Callable] = {}  # (class of p, class of q) -> 
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
-    """KL(p || q), the expectation under p of log p(x) - log q(x), of the shape of the batch.
+    """`KL(p || q)`, the expectation under p of log p(x) - log q(x), of the shape of the batch.
 
     Raises NotImplementedError for a pair without a formula: see `register_kl`.
     """

@@ -9,7 +9,7 @@ from dlcourse.mini.distributions.normal import Normal
 
 
 class LogNormal(Distribution):
-    """exp(y) for a normal y with the mean `loc` and the standard deviation `scale` > 0."""
+    """`exp(y)` for a normal y with the mean `loc` and the standard deviation `scale` > 0."""
 
     arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.positive

@@ -127,6 +127,6 @@ def log_det(factor: Tensor) -> Tensor:
 
 
 def squared_distance(factor: Tensor, difference: Tensor) -> Tensor:
-    """|L^-1 d|^2, Mahalanobis' distance squared."""
+    """`|L^-1 d|^2`, Mahalanobis' distance squared."""
     solved = solve_triangular(factor, difference.unsqueeze(-1), upper=False)
     return (solved**2).sum((-2, -1))

@@ -244,7 +244,7 @@ class _Elementwise(Transform):
 
 
 class ExpTransform(_Elementwise):
-    """y = exp(x)."""
+    """`y = exp(x)`."""
 
     codomain = constraints.positive
 
@@ -265,7 +265,7 @@ def _inside(y):
 
 
 class SigmoidTransform(_Elementwise):
-    """y = 1 / (1 + exp(-x))."""
+    """`y = 1 / (1 + exp(-x))`."""
 
     codomain = constraints.unit_interval
 
@@ -281,7 +281,7 @@ class SigmoidTransform(_Elementwise):
 
 
 class SoftplusTransform(_Elementwise):
-    """y = log(1 + exp(x))."""
+    """`y = log(1 + exp(x))`."""
 
     codomain = constraints.positive
 
@@ -296,7 +296,7 @@ class SoftplusTransform(_Elementwise):
 
 
 class TanhTransform(_Elementwise):
-    """y = tanh(x).  With `cache_size=1` the way back is exact for large x, too."""
+    """`y = tanh(x)`.  With `cache_size=1` the way back is exact for large x, too."""
 
     codomain = constraints.interval(-1.0, 1.0)
 
@@ -311,7 +311,7 @@ class TanhTransform(_Elementwise):
 
 
 class AffineTransform(_Elementwise):
-    """y = loc + scale * x, of events of `event_dim` dimensions."""
+    """`y = loc + scale * x`, of events of `event_dim` dimensions."""
 
     def __init__(self, loc, scale, event_dim=0, cache_size=0):
         super().__init__(cache_size)

@@ -24,14 +24,14 @@ class MayBeInPlace(Module):
 
 
 class ReLU(MayBeInPlace):
-    """max(x, 0)."""
+    """`max(x, 0)`."""
 
     def forward(self, input):
         return F.relu(input, self.inplace)
 
 
 class LeakyReLU(MayBeInPlace):
-    """x, and negative_slope * x below 0."""
+    """`x`, and `negative_slope * x` below 0."""
 
     settings = ("negative_slope",)
 
@@ -44,7 +44,7 @@ class LeakyReLU(MayBeInPlace):
 
 
 class PReLU(Module):
-    """x, and weight * x below 0: one learnt weight, or one a channel."""
+    """`x`, and `weight * x` below 0: one learnt weight, or one a channel."""
 
     def __init__(self, num_parameters=1, init=0.25, device=None, dtype=None):
         super().__init__()
@@ -90,7 +90,7 @@ class Hardtanh(MayBeInPlace):
 
 
 class ReLU6(Hardtanh):
-    """min(max(x, 0), 6)."""
+    """`min(max(x, 0), 6)`."""
 
     settings = ()
 
@@ -133,7 +133,7 @@ class Softshrink(Hardshrink):
 
 
 class Hardsigmoid(MayBeInPlace):
-    """min(max(x + 3, 0), 6) / 6."""
+    """`min(max(x + 3, 0), 6) / 6`."""
 
     def forward(self, input):
         return F.hardsigmoid(input, self.inplace)
@@ -143,7 +143,7 @@ class Hardsigmoid(MayBeInPlace):
 
 
 class Hardswish(MayBeInPlace):
-    """x * min(max(x + 3, 0), 6) / 6."""
+    """`x * min(max(x + 3, 0), 6) / 6`."""
 
     def forward(self, input):
         return F.hardswish(input, self.inplace)
@@ -156,14 +156,14 @@ class Hardswish(MayBeInPlace):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """`1 / (1 + exp(-x))`."""
 
     def forward(self, input):
         return F.sigmoid(input)
 
 
 class LogSigmoid(Module):
-    """log(1 / (1 + exp(-x)))."""
+    """`log(1 / (1 + exp(-x)))`."""
 
     def forward(self, input):
         return F.logsigmoid(input)
@@ -177,21 +177,21 @@ class Tanh(Module):
 
 
 class Tanhshrink(Module):
-    """x - tanh(x)."""
+    """`x - tanh(x)`."""
 
     def forward(self, input):
         return F.tanhshrink(input)
 
 
 class Softsign(Module):
-    """x / (1 + |x|)."""
+    """`x / (1 + |x|)`."""
 
     def forward(self, input):
         return F.softsign(input)
 
 
 class Softplus(Module):
-    """log(1 + exp(beta * x)) / beta, and x where beta * x > threshold."""
+    """`log(1 + exp(beta * x)) / beta`, and x where beta * x > threshold."""
 
     def __init__(self, beta=1.0, threshold=20.0):
         super().__init__()
@@ -205,7 +205,7 @@ class Softplus(Module):
 
 
 class ELU(MayBeInPlace):
-    """x, and alpha * (exp(x) - 1) below 0."""
+    """`x`, and `alpha * (exp(x) - 1)` below 0."""
 
     settings = ("alpha",)
 
@@ -218,7 +218,7 @@ class ELU(MayBeInPlace):
 
 
 class CELU(ELU):
-    """x, and alpha * (exp(x / alpha) - 1) below 0."""
+    """`x`, and `alpha * (exp(x / alpha) - 1)` below 0."""
 
     def forward(self, input):
         return F.celu(input, self.alpha, self.inplace)
@@ -232,21 +232,21 @@ class SELU(MayBeInPlace):
 
 
 class SiLU(MayBeInPlace):
-    """x * sigmoid(x)."""
+    """`x * sigmoid(x)`."""
 
     def forward(self, input):
         return F.silu(input, self.inplace)
 
 
 class Mish(MayBeInPlace):
-    """x * tanh(softplus(x))."""
+    """`x * tanh(softplus(x))`."""
 
     def forward(self, input):
         return F.mish(input, self.inplace)
 
 
 class GELU(Module):
-    """x * Phi(x), exact or approximated by "tanh"."""
+    """`x * Phi(x)`, exact or approximated by "tanh"."""
 
     def __init__(self, approximate="none"):
         super().__init__()
@@ -260,7 +260,7 @@ class GELU(Module):
 
 
 class GLU(Module):
-    """a * sigmoid(b), a and b the halves of x along `dim`."""
+    """`a * sigmoid(b)`, a and b the halves of x along `dim`."""
 
     def __init__(self, dim=-1):
         super().__init__()
@@ -277,7 +277,7 @@ class GLU(Module):
 
 
 class Softmax(Module):
-    """exp(x) / sum(exp(x)) along `dim`."""
+    """`exp(x) / sum(exp(x))` along `dim`."""
 
     def __init__(self, dim=None):
         super().__init__()
@@ -291,14 +291,14 @@ class Softmax(Module):
 
 
 class Softmin(Softmax):
-    """softmax(-x) along `dim`."""
+    """`softmax(-x)` along `dim`."""
 
     def forward(self, input):
         return F.softmin(input, self.dim, 5)
 
 
 class LogSoftmax(Softmax):
-    """log(softmax(x)) along `dim`."""
+    """`log(softmax(x))` along `dim`."""
 
     def forward(self, input):
         return F.log_softmax(input, self.dim, 5)

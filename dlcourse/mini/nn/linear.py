@@ -19,7 +19,7 @@ def uniform_by_fan_in(weight, bias):
 
 
 class Linear(Module):
-    """input @ weight^T + bias: (*, in_features) to (*, out_features)."""
+    """`input @ weight^T + bias`: (*, in_features) to (*, out_features)."""
 
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
         super().__init__()
@@ -42,7 +42,7 @@ class Linear(Module):
 
 
 class Bilinear(Module):
-    """input1^T @ weight[o] @ input2 + bias[o] for each output o."""
+    """`input1^T @ weight[o] @ input2 + bias[o]` for each output o."""
 
     def __init__(
         self, in1_features, in2_features, out_features, bias=True, device=None, dtype=None

@@ -17,21 +17,21 @@ class Loss(Module):
 
 
 class L1Loss(Loss):
-    """|input - target|."""
+    """`|input - target|`."""
 
     def forward(self, input, target):
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class MSELoss(Loss):
-    """(input - target)^2."""
+    """`(input - target)^2`."""
 
     def forward(self, input, target):
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(Loss):
-    """(input - target)^2 / (2 beta) near 0, straight beyond `beta`."""
+    """`(input - target)^2 / (2 beta)` near 0, straight beyond `beta`."""
 
     def __init__(self, size_average=None, reduce=None, reduction="mean", beta=1.0):
         super().__init__(size_average, reduce, reduction)
@@ -42,7 +42,7 @@ class SmoothL1Loss(Loss):
 
 
 class HuberLoss(Loss):
-    """(input - target)^2 / 2 near 0, straight beyond `delta`."""
+    """`(input - target)^2 / 2` near 0, straight beyond `delta`."""
 
     def __init__(self, reduction="mean", delta=1.0):
         super().__init__(reduction=reduction)
@@ -53,7 +53,7 @@ class HuberLoss(Loss):
 
 
 class KLDivLoss(Loss):
-    """target * (log(target) - input) for log-probabilities; see `functional.kl_div`."""
+    """`target * (log(target) - input)` for log-probabilities; see `functional.kl_div`."""
 
     def __init__(self, size_average=None, reduce=None, reduction="mean", log_target=False):
         super().__init__(size_average, reduce, reduction)
@@ -65,7 +65,7 @@ class KLDivLoss(Loss):
 
 
 class PoissonNLLLoss(Loss):
-    """exp(input) - target * input."""
+    """`exp(input) - target * input`."""
 
     def __init__(
         self, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None,
@@ -80,7 +80,7 @@ class PoissonNLLLoss(Loss):
 
 
 class GaussianNLLLoss(Loss):
-    """(log(var) + (input - target)^2 / var) / 2."""
+    """`(log(var) + (input - target)^2 / var) / 2`."""
 
     def __init__(self, *, full=False, eps=1e-6, reduction="mean"):
         super().__init__(reduction=reduction)
@@ -116,7 +116,7 @@ class NLLLoss(WeightedLoss):
 
 
 class CrossEntropyLoss(WeightedLoss):
-    """-log(softmax(input))[target] for *logits* (B, K, ...) and classes or probabilities."""
+    """`-log(softmax(input))[target]` for *logits* (B, K, ...) and classes or probabilities."""
 
     def __init__(
         self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean",
@@ -161,7 +161,7 @@ class MultiLabelSoftMarginLoss(WeightedLoss):
 
 
 class MultiMarginLoss(WeightedLoss):
-    """max(0, margin - input[y] + input[i])^p over classes i != y."""
+    """`max(0, margin - input[y] + input[i])^p` over classes i != y."""
 
     def __init__(
         self, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"
@@ -182,7 +182,7 @@ class MultiMarginLoss(WeightedLoss):
 
 
 class MultiLabelMarginLoss(Loss):
-    """max(0, 1 - input[y] + input[i]) over labels y and other classes i."""
+    """`max(0, 1 - input[y] + input[i])` over labels y and other classes i."""
 
     def forward(self, input, target):
         return F.multilabel_margin_loss(input, target, reduction=self.reduction)
@@ -205,7 +205,7 @@ class CTCLoss(Loss):
 
 
 class SoftMarginLoss(Loss):
-    """log(1 + exp(-target * input))."""
+    """`log(1 + exp(-target * input))`."""
 
     def forward(self, input, target):
         return F.soft_margin_loss(input, target, reduction=self.reduction)
@@ -220,7 +220,7 @@ class MarginLoss(Loss):
 
 
 class HingeEmbeddingLoss(MarginLoss):
-    """input where target is 1, max(0, margin - input) where it is -1."""
+    """`input` where target is 1, `max(0, margin - input)` where it is -1."""
 
     def __init__(self, margin=1.0, size_average=None, reduce=None, reduction="mean"):
         super().__init__(margin, size_average, reduce, reduction)
@@ -230,14 +230,14 @@ class HingeEmbeddingLoss(MarginLoss):
 
 
 class MarginRankingLoss(MarginLoss):
-    """max(0, margin - target * (input1 - input2))."""
+    """`max(0, margin - target * (input1 - input2))`."""
 
     def forward(self, input1, input2, target):
         return F.margin_ranking_loss(input1, input2, target, self.margin, reduction=self.reduction)
 
 
 class CosineEmbeddingLoss(MarginLoss):
-    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1."""
+    """`1 - cos(input1, input2)` where target is 1, `max(0, cos - margin)` where it is -1."""
 
     def forward(self, input1, input2, target):
         return F.cosine_embedding_loss(
@@ -246,7 +246,7 @@ class CosineEmbeddingLoss(MarginLoss):
 
 
 class TripletMarginLoss(MarginLoss):
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm."""
+    """`max(0, d(anchor, positive) - d(anchor, negative) + margin)`, d the p-norm."""
 
     def __init__(
         self, margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None,

@@ -241,7 +241,7 @@ class RNNBase(Module):
 
 
 class RNN(RNNBase):
-    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu of it; `RNNBase` has the shapes."""
+    """`h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`, or relu of it; `RNNBase` has the shapes."""
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True,
@@ -374,7 +374,7 @@ class RNNCellBase(Module):
 
 
 class RNNCell(RNNCellBase):
-    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu of it."""
+    """`h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`, or relu of it."""
 
     def __init__(
         self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None

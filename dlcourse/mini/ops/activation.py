@@ -105,7 +105,7 @@ class Softshrink(Pieces):
 
 
 class Hardsigmoid(Pieces):
-    """min(max(x + 3, 0), 6) / 6."""
+    """`min(max(x + 3, 0), 6) / 6`."""
 
     kernel = "hardsigmoid_cpu"
 
@@ -159,7 +159,7 @@ class Celu(Elu):
 
 
 class Softplus(Smooth):
-    """log(1 + exp(beta * x)) / beta, and x where beta * x > threshold."""
+    """`log(1 + exp(beta * x)) / beta`, and x where beta * x > threshold."""
 
     kernel = "softplus_cpu"
 
@@ -173,7 +173,7 @@ class Softplus(Smooth):
 
 
 class Hardswish(Smooth):
-    """x * min(max(x + 3, 0), 6) / 6."""
+    """`x * min(max(x + 3, 0), 6) / 6`."""
 
     kernel = "hardswish_cpu"
 
@@ -188,7 +188,7 @@ class Hardswish(Smooth):
 
 
 class Silu(Smooth):
-    """x * sigmoid(x)."""
+    """`x * sigmoid(x)`."""
 
     kernel = "silu_cpu"
 
@@ -203,7 +203,7 @@ class Silu(Smooth):
 
 
 class Mish(Smooth):
-    """x * tanh(log(1 + exp(x))) (Misra 2019)."""
+    """`x * tanh(log(1 + exp(x)))` (Misra 2019)."""
 
     kernel = "mish_cpu"
 
@@ -225,7 +225,7 @@ TANH_SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
 def _halved(array):
-    """(1 + array) / 2, in that very array."""
+    """`(1 + array) / 2`, in that very array."""
     array = np.asarray(array)
     array += 1
     array *= 0.5
@@ -246,7 +246,7 @@ def _phi_by_tanh(array):
 
 
 class Gelu(Op):
-    """x * Phi(x), Phi the normal distribution's function, which backward computes once more."""
+    """`x * Phi(x)`, Phi the normal distribution's function, which backward computes once more."""
 
     share_of = staticmethod(_phi)
 
@@ -275,7 +275,7 @@ class Gelu(Op):
 
     @staticmethod
     def scaled_slope(array, share, grad):
-        """(Phi(x) + x * phi(x)) * grad."""
+        """`(Phi(x) + x * phi(x)) * grad`."""
         out = np.asarray(array * array)
         out *= -0.5
         np.exp(out, out=out)
@@ -287,7 +287,7 @@ class Gelu(Op):
 
 
 class GeluTanh(Gelu):
-    """x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2."""
+    """`x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2`."""
 
     share_of = staticmethod(_phi_by_tanh)
 
@@ -302,7 +302,7 @@ class GeluTanh(Gelu):
 
     @staticmethod
     def scaled_slope(array, share, grad):
-        """share + x * (1 - tanh^2) / 2 * d(inner)/dx, times grad."""
+        """`share + x * (1 - tanh^2) / 2 * d(inner)/dx`, times grad."""
         out = np.asarray(array * array)
         out *= 3 * TANH_SCALE * CUBIC
         out += TANH_SCALE
@@ -317,7 +317,7 @@ class GeluTanh(Gelu):
 
 
 class Phi(Smooth):
-    """(1 + erf(x / sqrt(2))) / 2."""
+    """`(1 + erf(x / sqrt(2))) / 2`."""
 
     @staticmethod
     def values(array):

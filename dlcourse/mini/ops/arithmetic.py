@@ -132,7 +132,7 @@ class Heaviside(Op):
 
 
 class Logaddexp(OfTwo):
-    """log(e ** x + e ** y), without overflow."""
+    """`log(e ** x + e ** y)`, without overflow."""
 
     compute, base = np.logaddexp, math.e
 
@@ -146,7 +146,7 @@ class Logaddexp(OfTwo):
 
 
 class Logaddexp2(Logaddexp):
-    """log2(2 ** x + 2 ** y), without overflow."""
+    """`log2(2 ** x + 2 ** y)`, without overflow."""
 
     compute, base = np.logaddexp2, 2.0
 
@@ -155,7 +155,7 @@ class Logaddexp2(Logaddexp):
 
 
 class Lerp(Op):
-    """start + weight * (end - start).  `overload` is torch's: 0 for a number as the weight."""
+    """`start + weight * (end - start)`.  `overload` is torch's: 0 for a number as the weight."""
 
     @staticmethod
     def _asks_for(needs_start, needs_end, needs_weight, _):
@@ -188,7 +188,7 @@ class Lerp(Op):
 
 
 class Addcmul(Op):
-    """x + value * y * z."""
+    """`x + value * y * z`."""
 
     @staticmethod
     def _asks_for(needs_x, needs_y, needs_z, _):
@@ -212,7 +212,7 @@ class Addcmul(Op):
 
 
 class Addcdiv(Op):
-    """x + value * y / z."""
+    """`x + value * y / z`."""
 
     @staticmethod
     def _asks_for(needs_x, needs_y, needs_z, _):
@@ -256,7 +256,7 @@ arctan2 = atan2
 
 
 def hypot(input, other):
-    """sqrt(input ** 2 + other ** 2)."""
+    """`sqrt(input ** 2 + other ** 2)`."""
     return Hypot.apply(*only_tensors("hypot", input, other))
 
 
@@ -271,12 +271,12 @@ def copysign(input, other):
 
 
 def logaddexp(input, other):
-    """log(exp(input) + exp(other)), without overflow."""
+    """`log(exp(input) + exp(other))`, without overflow."""
     return _of_floats("logaddexp", Logaddexp, input, other)
 
 
 def logaddexp2(input, other):
-    """log2(2 ** input + 2 ** other), without overflow."""
+    """`log2(2 ** input + 2 ** other)`, without overflow."""
     return _of_floats("logaddexp2", Logaddexp2, input, other)
 
 
@@ -287,7 +287,7 @@ def _of_floats(name, operation, input, other):
 
 
 def xlogy(input, other):
-    """input * log(other), and 0 where `input` is 0."""
+    """`input * log(other)`, and 0 where `input` is 0."""
     overload = 2 if not isinstance(other, Tensor) else int(not isinstance(input, Tensor))
     x, y = operands(input, other)
     a, b = float_arrays(x, y)
@@ -296,7 +296,7 @@ def xlogy(input, other):
 
 
 def float_power(input, exponent):
-    """input ** exponent in float64."""
+    """`input ** exponent` in float64."""
     parts = [v.double() if isinstance(v, Tensor) else v for v in (input, exponent)]
     if not isinstance(input, Tensor):
         parts[0] = float(input)
@@ -304,7 +304,7 @@ def float_power(input, exponent):
 
 
 def float_power_(self, exponent):
-    """input ** exponent, written into this tensor of float64."""
+    """`input ** exponent`, written into this tensor of float64."""
     if self.dtype is not _dtype.float64:
         raise RuntimeError(
             f"the base given to float_power_ has dtype {self.dtype.scalar_type} but the "
@@ -314,7 +314,7 @@ def float_power_(self, exponent):
 
 
 def ldexp(input, other):
-    """input * 2 ** other."""
+    """`input * 2 ** other`."""
     # NB: in torch it is one node, LdexpBackward0.
     if isinstance(other, Tensor) and isinstance(input, Tensor) and input.dtype.is_floating_point:
         check_kernel("ldexp_cpu_exp", other._data.dtype, "iuf")
@@ -328,20 +328,20 @@ def heaviside(input, values):
 
 
 def lerp(input, end, weight):
-    """input + weight * (end - input), for a number or a tensor as the weight."""
+    """`input + weight * (end - input)`, for a number or a tensor as the weight."""
     overload = int(isinstance(weight, Tensor))
     return Lerp.apply(input, end, as_tensor_operand(weight, input), overload)
 
 
 def addcmul(input, tensor1, tensor2, *third, value=1):
-    """input + value * tensor1 * tensor2."""
+    """`input + value * tensor1 * tensor2`."""
     if third:
         tensor1, tensor2, value = number_last("addcmul", "value", (tensor1, tensor2, *third), 3)
     return Addcmul.apply(input, tensor1, tensor2, value)
 
 
 def addcdiv(input, tensor1, tensor2, *third, value=1):
-    """input + value * tensor1 / tensor2."""
+    """`input + value * tensor1 / tensor2`."""
     if third:
         tensor1, tensor2, value = number_last("addcdiv", "value", (tensor1, tensor2, *third), 3)
     return Addcdiv.apply(input, tensor1, tensor2, plain(value))

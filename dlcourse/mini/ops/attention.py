@@ -13,7 +13,7 @@ import numpy as np
 
 
 class ScaledDotProductAttention(Fused):
-    """softmax(scale * q @ k^T + mask) @ v.
+    """`softmax(scale * q @ k^T + mask) @ v`.
 
     `mask` is added, -inf where a query must not look; a query that may look nowhere gets 0.  `keep`
     is an array that multiplies the weights, or None: dropout.
@@ -68,7 +68,7 @@ class ScaledDotProductAttention(Fused):
 
 
 def masked_softmax(scores, mask):
-    """softmax(scores + mask) over the last dimension; 0 where the mask leaves nothing."""
+    """`softmax(scores + mask)` over the last dimension; 0 where the mask leaves nothing."""
     if mask is None:
         return softmax(scores, -1)
     scores = scores + mask
@@ -77,7 +77,7 @@ def masked_softmax(scores, mask):
 
 
 def product_like(x, a, b):
-    """a @ b, in the memory order of x where the shapes agree: heads then join without a copy."""
+    """`a @ b`, in the memory order of x where the shapes agree: heads then join without a copy."""
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
     if shape != x._data.shape:
         return a @ b

@@ -180,7 +180,7 @@ class Convolution(Op):
 
 
 class ConvolutionInput(Op):
-    """dL/dx: each gradient, times the kernel, goes back to the window that it came from."""
+    """`dL/dx`: each gradient, times the kernel, goes back to the window that it came from."""
 
     @staticmethod
     def forward(ctx, grad, w, shape, geometry):
@@ -216,7 +216,7 @@ class ConvolutionInput(Op):
 
 
 class ConvolutionWeight(Op):
-    """dL/dw: each weight collects gradient times input over all places where it was used."""
+    """`dL/dw`: each weight collects gradient times input over all places where it was used."""
 
     @staticmethod
     def forward(ctx, grad, x, shape, geometry):

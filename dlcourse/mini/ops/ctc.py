@@ -46,7 +46,7 @@ class CtcLoss(Op):
 
 
 class CtcLossBackward(Op):
-    """grad * slope, where it is not known how the slope depends on the log-probabilities."""
+    """`grad * slope`, where it is not known how the slope depends on the log-probabilities."""
 
     @staticmethod
     def forward(ctx, grad, slope, log_probs):

@@ -17,7 +17,7 @@ LN2, LN10 = math.log(2), math.log(10)
 
 
 class Unary(Op):
-    """y = compute(x) in floats; dy/dx = slope(x), or slope(y) where `of_result`."""
+    """`y = compute(x)` in floats; dy/dx = slope(x), or slope(y) where `of_result`."""
 
     of_result = False
 
@@ -89,7 +89,7 @@ class Rsqrt(Unary):
 
 
 class Logit(Op):
-    """log(x / (1 - x)), the inverse of sigmoid; `eps` keeps x within [eps, 1 - eps]."""
+    """`log(x / (1 - x))`, the inverse of sigmoid; `eps` keeps x within [eps, 1 - eps]."""
 
     @staticmethod
     def forward(ctx, x, eps):
@@ -143,7 +143,7 @@ class Atan(Unary):
 
 
 class Sinc(Op):
-    """sin(pi x) / (pi x), and 1 at 0."""
+    """`sin(pi x) / (pi x)`, and 1 at 0."""
 
     @staticmethod
     def forward(ctx, x):
@@ -321,7 +321,7 @@ sgn = unary(Sgn, "-1, 0 or 1.")
 
 
 def logit(input, eps=None):
-    """log(input / (1 - input)); with `eps`, `input` is first limited to [eps, 1 - eps]."""
+    """`log(input / (1 - input))`; with `eps`, `input` is first limited to [eps, 1 - eps]."""
     return Logit.apply(input, None if eps is None else float(eps))
 
 

@@ -190,7 +190,7 @@ class IndexSelect(GetItem):
 
 
 class Gather(Op):
-    """out[i, j] = x[index[i, j], j] for dim 0; `index` is an array."""
+    """`out[i, j] = x[index[i, j], j]` for dim 0; `index` is an array."""
 
     @staticmethod
     def forward(ctx, x, dim, index):
@@ -256,7 +256,7 @@ def getitem(input, index):
 
 
 def setitem(input, index, value):
-    """input[index] = value, in place; `value` broadcasts."""
+    """`input[index] = value`, in place; `value` broadcasts."""
     index = plain(index)
     if not is_basic(index):
         basic, index = in_steps(index, input._data.ndim)
@@ -304,7 +304,7 @@ def _recorded(input, value):
 
 
 def gather(input, dim, index):
-    """out[i][j] = input[index[i][j]][j] for dim 0; the result has the shape of `index`."""
+    """`out[i][j] = input[index[i][j]][j]` for dim 0; the result has the shape of `index`."""
     dim = wrap_dim(dim, input._data.ndim)
     check_index("gather", index)
     if input._data.ndim == 0:

@@ -30,7 +30,7 @@ def row_dots(a, b):
 
 
 class NativeLayerNorm(Fused):
-    """(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions of x (..., *shape).
+    """`(x - mean) / sqrt(var + eps) * weight + bias` over the last dimensions of x (..., *shape).
 
     `weight` and `bias` have that `shape`, or are None.
     """
@@ -82,7 +82,7 @@ class NativeLayerNorm(Fused):
 
 
 class FusedRmsNorm(Fused):
-    """x / sqrt(mean(x^2) + eps) * weight over the last dimensions of x (..., *shape)."""
+    """`x / sqrt(mean(x^2) + eps) * weight` over the last dimensions of x (..., *shape)."""
 
     @staticmethod
     def plain(x, weight, shape, eps):

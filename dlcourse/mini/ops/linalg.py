@@ -89,7 +89,7 @@ class Dot(Op):
 
 
 class Addmm(Op):
-    """bias + x @ w: a linear layer as one node, as in torch."""
+    """`bias + x @ w`: a linear layer as one node, as in torch."""
 
     @staticmethod
     def _asks_for(needs_bias, needs_x, needs_w):

@@ -12,7 +12,7 @@ def nll_loss_plain(log_probs, target):
 
 
 class NllLoss(Op):
-    """-weight[t] * x[b, t] for t = target[b]: each, their sum, or their weighted mean.
+    """`-weight[t] * x[b, t]` for t = target[b]: each, their sum, or their weighted mean.
 
     x (K,) with target (), or x (B, K, ...) with target (B, ...).  `scale` is -weight[t], 0 where
     the target is ignored; targets and scales are arrays, for no gradient flows into them.
@@ -46,7 +46,7 @@ class NllLoss(Op):
 
 
 class DifferenceLikeFirst(Op):
-    """x - y in the type of x, for types that are not the same: these have no gradient."""
+    """`x - y` in the type of x, for types that are not the same: these have no gradient."""
 
     @staticmethod
     def forward(ctx, x, y):

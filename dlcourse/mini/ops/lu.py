@@ -80,7 +80,7 @@ TERMS = 18  # enough for float64 where the norm is below 1
 
 
 def matrix_exp(input):
-    """I + A + A^2 / 2! + ... of square matrices."""
+    """`I + A + A^2 / 2! + ...` of square matrices."""
     # NB: in torch it is one node, LinalgMatrixExpBackward0.
     if input._data.ndim < 2 or input._data.shape[-1] != input._data.shape[-2]:
         raise RuntimeError(

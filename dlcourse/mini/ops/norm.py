@@ -66,7 +66,7 @@ def channels_at_1(array):
 
 
 class NativeBatchNorm(Fused):
-    """(x - mean) / sqrt(var + eps) * weight + bias for x (B, C, ...), the rest (C,) or None.
+    """`(x - mean) / sqrt(var + eps) * weight + bias` for x (B, C, ...), the rest (C,) or None.
 
     `mean` and `var` are arrays; `of_batch` says whether they are the batch's, and so depend on x.
     """

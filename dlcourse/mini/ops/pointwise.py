@@ -69,7 +69,7 @@ class Sub(Op):
 
 
 class Rsub(Op):
-    """number - x, under the name that torch gives its node."""
+    """`number - x`, under the name that torch gives its node."""
 
     overload = 1
 
@@ -140,7 +140,7 @@ class FloorDivide(Op):
 
 
 class DivRounded(Op):
-    """x / y, rounded by `rounding`: a step function, so the gradients are 0."""
+    """`x / y`, rounded by `rounding`: a step function, so the gradients are 0."""
 
     def name(self):
         return "DivBackward2"
@@ -208,7 +208,7 @@ class Reciprocal(Op):
 
 
 class Pow(Op):
-    """x ** n for a number n."""
+    """`x ** n` for a number n."""
 
     @staticmethod
     def forward(ctx, x, exponent):
@@ -231,7 +231,7 @@ class Pow(Op):
 
 
 class PowTensor(Op):
-    """x ** y for tensors."""
+    """`x ** y` for tensors."""
 
     def name(self):
         return "PowBackward1"
@@ -441,7 +441,7 @@ Remainder._asks_for = staticmethod(lambda needs_x, needs_y, _: (needs_y, needs_y
 
 
 def add(input, other, *second, alpha=1):
-    """input + alpha * other."""
+    """`input + alpha * other`."""
     if second:
         other, alpha = number_last("add", "alpha", (other, *second), 2)
     x, y = summands(input, other)
@@ -451,7 +451,7 @@ def add(input, other, *second, alpha=1):
 
 
 def scaled(alpha, x, y):
-    """alpha * y in the type of x + y, which alpha must fit."""
+    """`alpha * y` in the type of x + y, which alpha must fit."""
     dtype = from_numpy_dtype(result_dtype(x, y))
     if isinstance(alpha, bool) and dtype.name != "bool":
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
@@ -463,7 +463,7 @@ def scaled(alpha, x, y):
 
 
 def sub(input, other, *second, alpha=1):
-    """input - alpha * other."""
+    """`input - alpha * other`."""
     if second:
         other, alpha = number_last("sub", "alpha", (other, *second), 2)
     x, y = summands(input, other)
@@ -478,12 +478,12 @@ subtract = sub
 
 
 def mul(input, other):
-    """input * other, element by element."""
+    """`input * other`, element by element."""
     return Mul.apply(*operands(input, other))
 
 
 def div(input, other, *, rounding_mode=None):
-    """input / other, element by element; integers give floats.
+    """`input / other`, element by element; integers give floats.
 
     `rounding_mode`: "trunc" rounds towards 0, "floor" down; then integers stay integers.
     """
@@ -502,12 +502,12 @@ divide = div
 
 
 def true_divide(input, other):
-    """input / other, element by element; integers give floats."""
+    """`input / other`, element by element; integers give floats."""
     return Div.apply(*operands(input, other))
 
 
 def rsub(input, other, *, alpha=1):
-    """other - alpha * input."""
+    """`other - alpha * input`."""
     if isinstance(other, Tensor):
         return sub(other, input, alpha=alpha)
     if alpha != 1 or alpha is True:
@@ -518,29 +518,29 @@ def rsub(input, other, *, alpha=1):
 
 
 def rdiv(input, other):
-    """other / input."""
+    """`other / input`."""
     return mul(reciprocal(input), other)
 
 
 def pow(input, exponent):
-    """input ** exponent; either may be a number."""
+    """`input ** exponent`; either may be a number."""
     if isinstance(input, Tensor) and isinstance(exponent, int | float):
         return Pow.apply(input, plain(exponent))
     return PowTensor.apply(*operands(input, exponent))
 
 
 def remainder(input, other):
-    """input - other * floor(input / other), with the sign of `other`."""
+    """`input - other * floor(input / other)`, with the sign of `other`."""
     return Remainder.apply(*operands(input, other), int(isinstance(other, Tensor)))
 
 
 def rpow(input, other):
-    """other ** input."""
+    """`other ** input`."""
     return pow(other, input)
 
 
 def square(input):
-    """input ** 2."""
+    """`input ** 2`."""
     return pow(input, 2)
 
 
@@ -550,7 +550,7 @@ def floor_divide(input, other):
 
 
 def rfloor_divide(input, other):
-    """other // input."""
+    """`other // input`."""
     return floor_divide(other, input)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
-    """beta * input + alpha * (mat1 @ mat2)."""
+    """`beta * input + alpha * (mat1 @ mat2)`."""
     check_addmm(input, mat1, mat2)
     if beta == 1 and alpha == 1:
         return Addmm.apply(input, mat1, mat2)
@@ -19,7 +19,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
 
 
 def _sum(input, product, beta, alpha):
-    """beta * input + alpha * product; with beta 0 the input, even NaN, does not count."""
+    """`beta * input + alpha * product`; with beta 0 the input, even NaN, does not count."""
     product = product if alpha == 1 else product * alpha
     expand(input, product._data.shape)  # refuses what would make the result larger
     if beta == 0:
@@ -37,17 +37,17 @@ def mv(input, vec):
 
 
 def addmv(input, mat, vec, *, beta=1, alpha=1):
-    """beta * input + alpha * (mat @ vec)."""
+    """`beta * input + alpha * (mat @ vec)`."""
     return _sum(input, mv(mat, vec), beta, alpha)
 
 
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
-    """beta * input + alpha * outer(vec1, vec2)."""
+    """`beta * input + alpha * outer(vec1, vec2)`."""
     return _sum(input, outer(vec1, vec2), beta, alpha)
 
 
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
-    """beta * input + alpha * bmm(batch1, batch2)."""
+    """`beta * input + alpha * bmm(batch1, batch2)`."""
     return _sum(input, bmm(batch1, batch2), beta, alpha)
 
 

@@ -44,7 +44,7 @@ def sweep(cell, x, states, batch_sizes, reverse):
 
 
 def linear(x, weight, bias):
-    """x @ weight^T + bias."""
+    """`x @ weight^T + bias`."""
     out = x @ weight.t()
     return out if bias is None else out + bias
 

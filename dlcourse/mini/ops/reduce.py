@@ -144,7 +144,7 @@ class MinDim(MaxDim):
 
 
 class Logsumexp(Op):
-    """m + log(sum(exp(x - m))) with the maximum m, so that nothing overflows."""
+    """`m + log(sum(exp(x - m)))` with the maximum m, so that nothing overflows."""
 
     @staticmethod
     def forward(ctx, x, axes, keepdim):
@@ -286,7 +286,7 @@ def _arg(pick, name, input, dim, keepdim):
 
 
 def logsumexp(input, dim, keepdim=False):
-    """log(sum(exp(input))) over `dim`, computed without overflow."""
+    """`log(sum(exp(input)))` over `dim`, computed without overflow."""
     return Logsumexp.apply(input, axes_of(input, dim), keepdim)
 
 

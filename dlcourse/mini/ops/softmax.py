@@ -56,7 +56,7 @@ class LogSoftmax(Op):
 
 
 def shifted(x, dim):
-    """x - max(x) along `dim`, a new array."""
+    """`x - max(x)` along `dim`, a new array."""
     array = x._data
     if array.size == 0:
         return array.copy()
@@ -64,7 +64,7 @@ def shifted(x, dim):
 
 
 class LogSigmoid(Op):
-    """log(1 / (1 + exp(-x))) = min(x, 0) - log(1 + exp(-|x|))."""
+    """`log(1 / (1 + exp(-x))) = min(x, 0) - log(1 + exp(-|x|))`."""
 
     @staticmethod
     def forward(ctx, x):
@@ -82,13 +82,13 @@ class LogSigmoid(Op):
 
 
 def softmax(input, dim, dtype=None):
-    """exp(input) / sum(exp(input)) along `dim`: positive numbers with sum 1."""
+    """`exp(input) / sum(exp(input))` along `dim`: positive numbers with sum 1."""
     input = input if dtype is None else input.to(dtype)
     return Softmax.apply(input, _dim_of_floats("softmax", input, dim))
 
 
 def log_softmax(input, dim, dtype=None):
-    """log(softmax(input)) along `dim`, precise where softmax would round to 0."""
+    """`log(softmax(input))` along `dim`, precise where softmax would round to 0."""
     input = input if dtype is None else input.to(dtype)
     return LogSoftmax.apply(input, _dim_of_floats("log_softmax", input, dim))
 
@@ -102,6 +102,6 @@ def _dim_of_floats(name, input, dim):
 
 
 def logsigmoid(input):
-    """log(sigmoid(input)), precise where sigmoid would round to 0."""
+    """`log(sigmoid(input))`, precise where sigmoid would round to 0."""
     check_kernel("log_sigmoid_cpu", input._data.dtype)
     return LogSigmoid.apply(input)

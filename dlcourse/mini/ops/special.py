@@ -160,7 +160,7 @@ class Polygamma(Op):
 
 
 class Xlogy(Op):
-    """x * log(y), and 0 where x is 0, whatever y is (unless it is NaN)."""
+    """`x * log(y)`, and 0 where x is 0, whatever y is (unless it is NaN)."""
 
     def name(self):
         return f"XlogyBackward{self.overload}"

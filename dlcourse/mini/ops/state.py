@@ -29,12 +29,12 @@ def item(self):
 
 
 def to_float(self):
-    """float(tensor) of one element."""
+    """`float(tensor)` of one element."""
     return builtins.float(item(self))
 
 
 def to_int(self):
-    """int(tensor) of one element."""
+    """`int(tensor)` of one element."""
     return builtins.int(item(self))
 
 
@@ -92,7 +92,7 @@ def iterate(self):
 
 
 def formatted(self, spec):
-    """format(tensor, spec): of a 0-d tensor that of its number."""
+    """`format(tensor, spec)`: of a 0-d tensor that of its number."""
     return format(self._data.item(), spec) if self._data.ndim == 0 else format(repr(self), spec)
 
 

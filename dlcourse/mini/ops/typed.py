@@ -14,7 +14,7 @@ class TensorType:
         self.__doc__ = f"Makes a {dtype} tensor of data or by sizes; also for `isinstance`."
 
     def __call__(self, *args):
-        """FloatTensor([1, 2]) of data, FloatTensor(2, 3) by size."""
+        """`FloatTensor([1, 2])` of data, FloatTensor(2, 3) by size."""
         if args and not isinstance(args[0], int | Size):
             return tensor(args[0], dtype=self.dtype)
         return empty(*(args or (0,)), dtype=self.dtype)

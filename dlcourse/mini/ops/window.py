@@ -22,7 +22,7 @@ def _cosines(weights, window_length, periodic, dtype, device, requires_grad):
 
 
 def hann_window(window_length, periodic=True, *, dtype=None, device=None, requires_grad=False):
-    """(1 - cos(2 pi n / N)) / 2; N is the length, one less if not `periodic`."""
+    """`(1 - cos(2 pi n / N)) / 2`; N is the length, one less if not `periodic`."""
     return _cosines((0.5, -0.5), window_length, periodic, dtype, device, requires_grad)
 
 
@@ -30,17 +30,17 @@ def hamming_window(
     window_length, periodic=True, alpha=0.54, beta=0.46, *, dtype=None, device=None,
     requires_grad=False,
 ):  # fmt: skip
-    """alpha - beta cos(2 pi n / N); N is the length, one less if not `periodic`."""
+    """`alpha - beta cos(2 pi n / N)`; N is the length, one less if not `periodic`."""
     return _cosines((alpha, -beta), window_length, periodic, dtype, device, requires_grad)
 
 
 def blackman_window(window_length, periodic=True, *, dtype=None, device=None, requires_grad=False):
-    """0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N), with N as in `hann_window`."""
+    """`0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N)`, with N as in `hann_window`."""
     return _cosines((0.42, -0.5, 0.08), window_length, periodic, dtype, device, requires_grad)
 
 
 def bartlett_window(window_length, periodic=True, *, dtype=None, device=None, requires_grad=False):
-    """A triangle, 1 - |2 n / N - 1|; N is the length, one less if not `periodic`."""
+    """A triangle, `1 - |2 n / N - 1|`; N is the length, one less if not `periodic`."""
     require_cpu(device)
     if window_length < 0:
         raise RuntimeError("window_length must be non-negative")

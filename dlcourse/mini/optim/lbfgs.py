@@ -43,7 +43,7 @@ class LBFGS(Optimizer):
         return np.concatenate([part.ravel() for part in parts])
 
     def _move(self, length, direction, origin=None):
-        """x = origin + length * direction; the origin is where x is unless given."""
+        """`x = origin + length * direction`; the origin is where x is unless given."""
         offset = 0
         for i, param in enumerate(self._params):
             if origin is not None:

@@ -17,7 +17,7 @@ __all__ = [
 
 
 def get_ema_avg_fn(decay=0.999):
-    """average = decay * average + (1 - decay) * parameter, for AveragedModel's `avg_fn`."""
+    """`average = decay * average + (1 - decay) * parameter`, for AveragedModel's `avg_fn`."""
     if decay < 0.0 or decay > 1.0:
         raise ValueError(
             f"Invalid decay value {decay} provided. Please provide a value in [0,1] range."

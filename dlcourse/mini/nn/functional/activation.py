@@ -23,7 +23,7 @@ __all__ = [
 
 
 def _applied(op, input, *rest, inplace=False):
-    """op(input, *rest), written into `input` if `inplace`."""
+    """`op(input, *rest)`, written into `input` if `inplace`."""
     return in_place_twin(op.apply)(input, *rest) if inplace else op.apply(input, *rest)
 
 
@@ -31,17 +31,17 @@ def _applied(op, input, *rest, inplace=False):
 
 
 def relu(input, inplace=False):
-    """max(input, 0)."""
+    """`max(input, 0)`."""
     return input.relu_() if inplace else input.relu()
 
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
-    """input, and negative_slope * input below 0 (Maas et al. 2013)."""
+    """`input`, and `negative_slope * input` below 0 (Maas et al. 2013)."""
     return _applied(ops.LeakyRelu, input, negative_slope, inplace=inplace)
 
 
 def prelu(input, weight):
-    """input, and weight * input below 0: one weight, or one a channel (He et al. 2015)."""
+    """`input`, and `weight * input` below 0: one weight, or one a channel (He et al. 2015)."""
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.dtype is not input.dtype:
         types = f"{input.dtype.scalar_type} and {weight.dtype.scalar_type}"
@@ -84,7 +84,7 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
 
 
 def relu6(input, inplace=False):
-    """min(max(input, 0), 6)."""
+    """`min(max(input, 0), 6)`."""
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
@@ -110,12 +110,12 @@ def softshrink(input, lambd=0.5):
 
 
 def hardsigmoid(input, inplace=False):
-    """min(max(input + 3, 0), 6) / 6."""
+    """`min(max(input + 3, 0), 6) / 6`."""
     return _applied(ops.Hardsigmoid, input, inplace=inplace)
 
 
 def hardswish(input, inplace=False):
-    """input * min(max(input + 3, 0), 6) / 6 (Howard et al. 2019)."""
+    """`input * min(max(input + 3, 0), 6) / 6` (Howard et al. 2019)."""
     return _applied(ops.Hardswish, input, inplace=inplace)
 
 
@@ -123,7 +123,7 @@ def hardswish(input, inplace=False):
 
 
 def sigmoid(input):
-    """1 / (1 + exp(-input))."""
+    """`1 / (1 + exp(-input))`."""
     return input.sigmoid()
 
 
@@ -133,27 +133,27 @@ def tanh(input):
 
 
 def tanhshrink(input):
-    """input - tanh(input)."""
+    """`input - tanh(input)`."""
     return input - input.tanh()
 
 
 def softsign(input):
-    """input / (1 + |input|)."""
+    """`input / (1 + |input|)`."""
     return input / (input.abs() + 1)
 
 
 def softplus(input, beta=1, threshold=20):
-    """log(1 + exp(beta * input)) / beta, and input where beta * input > threshold."""
+    """`log(1 + exp(beta * input)) / beta`, and input where beta * input > threshold."""
     return ops.Softplus.apply(input, plain(beta), plain(threshold))
 
 
 def elu(input, alpha=1.0, inplace=False):
-    """input, and alpha * (exp(input) - 1) below 0 (Clevert et al. 2016)."""
+    """`input`, and `alpha * (exp(input) - 1)` below 0 (Clevert et al. 2016)."""
     return _applied(ops.Elu, input, plain(alpha), 1.0, 1.0, inplace=inplace)
 
 
 def celu(input, alpha=1.0, inplace=False):
-    """input, and alpha * (exp(input / alpha) - 1) below 0 (Barron 2017)."""
+    """`input`, and `alpha * (exp(input / alpha) - 1)` below 0 (Barron 2017)."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     alpha = plain(alpha)
@@ -167,24 +167,24 @@ def selu(input, inplace=False):
 
 
 def silu(input, inplace=False):
-    """input * sigmoid(input), also called swish."""
+    """`input * sigmoid(input)`, also called swish."""
     return _applied(ops.Silu, input, inplace=inplace)
 
 
 def mish(input, inplace=False):
-    """input * tanh(softplus(input)) (Misra 2019)."""
+    """`input * tanh(softplus(input))` (Misra 2019)."""
     return _applied(ops.Mish, input, inplace=inplace)
 
 
 def gelu(input, *, approximate="none"):
-    """input * Phi(input), Phi the normal distribution's, exact or by "tanh" (Hendrycks 2016)."""
+    """`input * Phi(input)`, Phi the normal distribution's, exact or by "tanh" (Hendrycks 2016)."""
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
     return (ops.Gelu if approximate == "none" else ops.GeluTanh).apply(input)
 
 
 def glu(input, dim=-1):
-    """a * sigmoid(b), a and b the halves of `input` along `dim` (Dauphin et al. 2017)."""
+    """`a * sigmoid(b)`, a and b the halves of `input` along `dim` (Dauphin et al. 2017)."""
     if input.ndim == 0:
         raise RuntimeError("glu does not support scalars because halving size must be even")
     size = input.shape[dim] if -input.ndim <= dim < input.ndim else 2
@@ -201,17 +201,17 @@ def glu(input, dim=-1):
 
 
 def softmax(input, dim=None, _stacklevel=3, dtype=None):
-    """exp(input) / sum(exp(input)) along `dim`."""
+    """`exp(input) / sum(exp(input))` along `dim`."""
     return _softmax.softmax(input, _stated(dim, "softmax", input, _stacklevel), dtype)
 
 
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
-    """softmax(-input) along `dim`."""
+    """`softmax(-input)` along `dim`."""
     return _softmax.softmax(-input, _stated(dim, "softmin", input, _stacklevel), dtype)
 
 
 def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
-    """log(softmax(input)) along `dim`, precise where softmax would round to 0."""
+    """`log(softmax(input))` along `dim`, precise where softmax would round to 0."""
     return _softmax.log_softmax(input, _stated(dim, "log_softmax", input, _stacklevel), dtype)
 
 

@@ -6,7 +6,7 @@ __all__ = ["bilinear", "linear"]
 
 
 def linear(input, weight, bias=None):
-    """input @ weight^T + bias: (*, I) to (*, O) with weight (O, I) and bias (O,)."""
+    """`input @ weight^T + bias`: (*, I) to (*, O) with weight (O, I) and bias (O,)."""
     if bias is None:
         return input @ weight.t()
     if input.ndim == 2:
@@ -16,7 +16,7 @@ def linear(input, weight, bias=None):
 
 
 def bilinear(input1, input2, weight, bias=None):
-    """out[o] = input1^T @ weight[o] @ input2 + bias[o]: (*, I) and (*, J) to (*, O)."""
+    """`out[o] = input1^T @ weight[o] @ input2 + bias[o]`: (*, I) and (*, J) to (*, O)."""
     (out, in1, in2), batch = weight.shape, input1.shape[:-1]
     if input2.shape[:-1] != batch:
         raise RuntimeError(

@@ -27,7 +27,7 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """softmax(scale * query @ key^T + mask) @ value for (..., T, E), (..., S, E), (..., S, Ev).
+    """`softmax(scale * query @ key^T + mask) @ value` for (..., T, E), (..., S, E), (..., S, Ev).
 
     `attn_mask` (..., T, S) is True where a query may look, or a float that is added; `is_causal`
     lets query t look at keys 0 to t.  `scale` is 1 / sqrt(E) unless given.  With `enable_gqa` key
@@ -179,7 +179,7 @@ def multi_head_attention_forward(
 
 
 def alike(function, *tensors):
-    """function(tensor) of each; equal objects stay equal objects."""
+    """`function(tensor)` of each; equal objects stay equal objects."""
     made = {}
     for tensor in tensors:
         if id(tensor) not in made:

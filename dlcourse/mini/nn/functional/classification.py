@@ -16,7 +16,7 @@ __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_en
 def binary_cross_entropy(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
-    """-(target * log(input) + (1 - target) * log(1 - input)), logarithms at least -100."""
+    """`-(target * log(input) + (1 - target) * log(1 - input))`, logarithms at least -100."""
     reduction = from_legacy(size_average, reduce, reduction)
     if input.shape != target.shape:
         raise ValueError(
@@ -66,7 +66,7 @@ def _check_not_counts(input, target):
 def nll_loss(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
 ):
-    """-input[b, target[b]] * weight[target[b]] for log-probabilities (B, K, ...) or (K,).
+    """`-input[b, target[b]] * weight[target[b]]` for log-probabilities (B, K, ...) or (K,).
 
     `target` (B, ...) or () holds classes, int64; elements equal to `ignore_index` count for
     nothing; the mean is weighted.
@@ -119,7 +119,7 @@ def cross_entropy(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
     reduction="mean", label_smoothing=0.0,
 ):  # fmt: skip
-    """-log(softmax(input))[target] for logits (B, K, ...) or (K,): NO softmax before.
+    """`-log(softmax(input))[target]` for logits (B, K, ...) or (K,): NO softmax before.
 
     `target` holds classes (B, ...), int64, or probabilities (B, K, ...).  `label_smoothing`
     mixes the target with the uniform distribution (Szegedy et al. 2016).

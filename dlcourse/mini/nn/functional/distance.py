@@ -29,7 +29,7 @@ def pairwise_distance(
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`; the two broadcast."""
+    """`x1 . x2 / (max(|x1|, eps) * max(|x2|, eps))` along `dim`; the two broadcast."""
     # NB: in torch integers beside floats are promoted; in mini both must be floating point.
     for x in (x1, x2):
         if not x.dtype.is_floating_point:

@@ -24,7 +24,7 @@ __all__ = [
 def hinge_embedding_loss(
     input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"
 ):
-    """input where target is 1, max(0, margin - input) where it is -1."""
+    """`input` where target is 1, `max(0, margin - input)` where it is -1."""
     reduction = from_legacy(size_average, reduce, reduction)
     near = where(target != -1, input, 0)
     far = where(target != 1, (margin - input).to(input.dtype).clamp(min=0), 0)
@@ -34,7 +34,7 @@ def hinge_embedding_loss(
 def margin_ranking_loss(
     input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
 ):
-    """max(0, margin - target * (input1 - input2)): target 1 wants input1 the higher, -1 input2."""
+    """`max(0, margin - target * (input1 - input2))`: target 1 wants input1 higher, -1 input2."""
     reduction = from_legacy(size_average, reduce, reduction)
     if not input1.ndim == input2.ndim == target.ndim:
         raise RuntimeError(
@@ -47,7 +47,7 @@ def margin_ranking_loss(
 def cosine_embedding_loss(
     input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
 ):
-    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1.
+    """`1 - cos(input1, input2)` where target is 1, `max(0, cos - margin)` where it is -1.
 
     Inputs (N, D) and targets (N,), or (D,) and ().
     """
@@ -67,7 +67,7 @@ def cosine_embedding_loss(
 
 
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
-    """log(1 + exp(-target * input))."""
+    """`log(1 + exp(-target * input))`."""
     # NB: in torch this overflows to infinity for large arguments, and bytes and booleans as the
     # target have no true gradient.
     reduction = from_legacy(size_average, reduce, reduction)
@@ -94,7 +94,7 @@ def triplet_margin_loss(
     anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None,
     reduce=None, reduction="mean",
 ):  # fmt: skip
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm of differences.
+    """`max(0, d(anchor, positive) - d(anchor, negative) + margin)`, d the p-norm of differences.
 
     `swap`: d(positive, negative) counts if it is smaller (Balntas et al. 2016).
     """

@@ -29,7 +29,7 @@ def batch_norm(
     momentum=0.1,
     eps=1e-05,
 ):
-    """(input - mean) / sqrt(var + eps) * weight + bias for each channel of (B, C, ...).
+    """`(input - mean) / sqrt(var + eps) * weight + bias` for each channel of (B, C, ...).
 
     In training mean and (biased) variance are the batch's, and the running ones move towards them
     by `momentum`, the variance unbiased (Ioffe and Szegedy 2015); else the running ones are used.
@@ -85,7 +85,7 @@ def _check_one_type(input, *parameters):
 
 
 def _move(running, value, momentum):
-    """running = (1 - momentum) * running + momentum * value, in place."""
+    """`running = (1 - momentum) * running + momentum * value`, in place."""
     if running is not None:
         running._data += momentum * (value - running._data)
         note_write(running)
@@ -133,7 +133,7 @@ def layer_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None,
     bias: Tensor | None = None, eps: float = 1e-05,
 ) -> Tensor:  # fmt: skip
-    """(input - mean) / sqrt(var + eps) * weight + bias over the last dimensions (Ba et al. 2016).
+    """`(input - mean) / sqrt(var + eps) * weight + bias` over the last dimensions (Ba et al. 2016).
 
     Mean and variance are those of each sample's `normalized_shape`, which `weight` and `bias` have.
     """
@@ -145,7 +145,7 @@ def rms_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:  # fmt: skip
-    """input / sqrt(mean(input^2) + eps) * weight over the last dimensions (Zhang, Sennrich 2019).
+    """`input / sqrt(mean(input^2) + eps) * weight` over the last dimensions (Zhang, Sennrich 2019).
 
     `eps` is that of the type unless given.
     """
@@ -191,7 +191,7 @@ def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
     eps: float = 1e-05,
 ) -> Tensor:  # fmt: skip
-    """(input - mean) / sqrt(var + eps) * weight + bias for each group of channels of (B, C, ...).
+    """`(input - mean) / sqrt(var + eps) * weight + bias` for each group of channels of (B, C, ...).
 
     Mean and variance are those of each sample's group; `weight` and `bias` are (C,) (Wu, He 2018).
     """

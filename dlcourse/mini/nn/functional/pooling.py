@@ -145,7 +145,7 @@ def lp_pool1d(
     input: Tensor, norm_type: float, kernel_size: Sides, stride: Sides | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:  # fmt: skip
-    """(sum of input^p over each window)^(1 / p), with p = `norm_type`.
+    """`(sum of input^p over each window)^(1 / p)`, with p = `norm_type`.
 
     (B, C, T) or (C, T) to (..., T').
     """
@@ -156,7 +156,7 @@ def lp_pool2d(
     input: Tensor, norm_type: float, kernel_size: Sides, stride: Sides | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:  # fmt: skip
-    """(sum of input^p over each window)^(1 / p), with p = `norm_type`.
+    """`(sum of input^p over each window)^(1 / p)`, with p = `norm_type`.
 
     (B, C, H, W) or (C, H, W).
     """
@@ -167,7 +167,7 @@ def lp_pool3d(
     input: Tensor, norm_type: float, kernel_size: Sides, stride: Sides | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:  # fmt: skip
-    """(sum of input^p over each window)^(1 / p), with p = `norm_type`.
+    """`(sum of input^p over each window)^(1 / p)`, with p = `norm_type`.
 
     (B, C, D, H, W) or (C, D, H, W).
     """

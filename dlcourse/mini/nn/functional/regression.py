@@ -19,7 +19,7 @@ __all__ = [
 
 
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
-    """(input - target)^2, times `weight`: its mean, its sum, or each ("none")."""
+    """`(input - target)^2`, times `weight`: its mean, its sum, or each ("none")."""
     # NB: in torch this is one node, MseLossBackward0; in mini it is the composition.
     reduction = from_legacy(size_average, reduce, reduction)
     same_size(input, target)
@@ -28,14 +28,14 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
 
 
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
-    """|input - target|, times `weight`: its mean, its sum, or each ("none")."""
+    """`|input - target|`, times `weight`: its mean, its sum, or each ("none")."""
     reduction = from_legacy(size_average, reduce, reduction)
     same_size(input, target)
     return weighted((input - target).abs(), weight, reduction)
 
 
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
-    """d^2 / (2 beta) for |d| < beta, else |d| - beta / 2, with d = input - target."""
+    """`d^2 / (2 beta)` for |d| < beta, else `|d| - beta / 2`, with d = input - target."""
     reduction = from_legacy(size_average, reduce, reduction)
     same_size(input, target)
     if beta < 0:
@@ -46,7 +46,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
-    """d^2 / 2 for |d| < delta, else delta * (|d| - delta / 2), d = input - target (Huber 1964)."""
+    """`d^2 / 2` for |d| < delta, else `delta * (|d| - delta / 2)`, d = input - target (Huber)."""
     same_size(input, target)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
@@ -66,7 +66,7 @@ def _difference(kernel, input, target):
 
 
 def _difference_like_input(kernel, input, target):
-    """input - target in the type of the input; a gradient wants both of one type."""
+    """`input - target` in the type of the input; a gradient wants both of one type."""
     dtype = from_numpy_dtype(result_dtype(input, target))
     if dtype.priority > input.dtype.priority:
         raise RuntimeError(
@@ -88,7 +88,7 @@ def poisson_nll_loss(
     input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None,
     reduction="mean",
 ):  # fmt: skip
-    """exp(input) - target * input, or input - target * log(input + eps) without `log_input`.
+    """`exp(input) - target * input`, or input - target * log(input + eps) without `log_input`.
 
     `full` adds Stirling's approximation of log(target!) where target > 1.
     """
@@ -101,7 +101,7 @@ def poisson_nll_loss(
 
 
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
-    """(log(var) + (input - target)^2 / var) / 2, `var` at least eps; `full` adds log(2 pi) / 2.
+    """`(log(var) + (input - target)^2 / var) / 2`, `var` at least eps; `full` adds log(2 pi) / 2.
 
     `var` is a number, of the size of input, or with 1 for (or without) the last dimension.
     """
@@ -134,7 +134,7 @@ def _differs_in_ones(size, other):
 
 
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
-    """target * (log(target) - input) for log-probabilities `input`, element by element.
+    """`target * (log(target) - input)` for log-probabilities `input`, element by element.
 
     `reduction="batchmean"` is the mathematical divergence: the sum divided by the batch size.
     """

@@ -38,7 +38,7 @@ class WeightNorm(Module):
 
 
 class SpectralNorm(Module):
-    """W / sigma(W), the largest singular value, by a step of power iteration each time.
+    """`W / sigma(W)`, the largest singular value, by a step of power iteration each time.
 
     Source: Miyato et al., 2018.
     """
