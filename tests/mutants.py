@@ -508,7 +508,8 @@ def main():
         for part in ("dlcourse", "tests/mini"):
             shutil.copytree(ROOT / part, folder / part, ignore=nothing)
         shutil.copy(ROOT / "pyproject.toml", folder)
-        (folder / "data").symlink_to(ROOT / "data")
+        for part in ("data", "chapters"):
+            (folder / part).symlink_to(ROOT / part)
         run = Run(mutants, numbers, folder, args.pytest)
         plant(mutants, trees, folder)
         os.chdir(folder)

@@ -20,7 +20,7 @@ LINALG_ROWS = [
     *rows("addbmm", (T((3, 5)), BATCH, T((2, 4, 5)))),
     *rows("ger", (T((3,)), V)),
     *rows("vdot", (V, V)),
-    *rows("inner", (V, V), (X, T((4, 5))), (T(()), X), (V, M)),
+    *rows("inner", (V, V), (X, T((4, 5))), (T(()), X), (X, T(())), (V, M)),
     *rows("matrix_power", (S, 3), (S, 1), (T((2, 3, 3)), 4)),
     row("matrix_power", T((3, 3), grad=False), 0, _node=False),
     *rows("cross", (T((3, 4)), T((3, 4))), (T((2, 3)), T((2, 3)), 1)),
