@@ -491,13 +491,11 @@ class Function:
     def _record(self, out):
         self._sequence_nr = next(_sequence_nr)
         constants = self._non_differentiable and [id(t) for t in self._non_differentiable]
-        metas = []
-        for nr, tensor in enumerate(out if type(out) is tuple else (out,)):
-            array = tensor._data
-            metas.append((array.shape, array.dtype))
-            if array.dtype.kind == "f" and id(tensor) not in constants:
-                tensor._requires_grad, tensor._grad_fn, tensor._output_nr = True, self, nr
-        self._metas = _shared(tuple(metas))
+        if type(out) is tuple:
+            metas = tuple([self._own_output(t, nr, constants) for nr, t in enumerate(out)])
+        else:
+            metas = (self._own_output(out, 0, constants),)
+        self._metas = _shared(metas)
         if constants:
             self._non_differentiable = ()
         if self._saved:
@@ -505,6 +503,14 @@ class Function:
         if Function._watch is not None:
             Function._watch.note(self)
         return out
+
+    def _own_output(self, tensor, nr, constants):
+        """Make `tensor` output `nr` of this node, unless it is a constant; its shape and type."""
+        array = tensor._data
+        dtype = array.dtype
+        if dtype.kind == "f" and id(tensor) not in constants:
+            tensor._requires_grad, tensor._grad_fn, tensor._output_nr = True, self, nr
+        return array.shape, dtype
 
     def _note_versions(self):
         """Note how often the memory of each saved tensor was written to.
