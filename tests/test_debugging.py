@@ -17,7 +17,6 @@ ROW = re.compile(r"^\| (.+) \| \{ref\}`mistake-([\w-]+)` \|$", re.MULTILINE)
 # What mini cannot repeat, and what it says instead.
 ONLY_TORCH = {
     "lstm": "has no attribute",  # torch's linear names its argument, mini's asks for its shape
-    "truth": "deprecated",  # mini has not the flags that torch takes the tensors for
     "device": "mini computes on the CPU alone",
 }
 NOT_RUN = {"cuda", "torchvision"}  # a GPU, a broken installation

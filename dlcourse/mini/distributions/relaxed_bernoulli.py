@@ -29,7 +29,7 @@ class LogitRelaxedBernoulli(Distribution):
         "logits": constraints.real,
     }
     support = constraints.real
-    has_rsample = True  # NB: in torch it is said to be False, and rsample works all the same.
+    has_rsample = True  # NB: in torch has_rsample is False, though rsample works.
 
     def __init__(
         self,

@@ -38,7 +38,8 @@ class Level:
             self.states[generator] = generator.get_state()
 
     def write(self, tensor):
-        # NB: in torch func may write what is the same for all examples to a tensor they share.
+        # NB: in torch func may write to a tensor that all examples share, if it writes the same for
+        # each of them.
         if tensor._writes is None:  # in inference mode
             return
         key = id(tensor._writes)
@@ -82,8 +83,8 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", chunk_size=None):
     `out_dims` says the same of the outputs.  A random function in `func` is an "error", draws
     "different" numbers for every example, or the "same".
     """
-    # NB: in torch vmap calls func once for all examples (or chunk_size of them), which .item() and
-    # `if` on its tensors cannot be; mini calls it for each, with that alone.
+    # NB: in torch vmap calls func once for all examples (or chunk_size of them), and func may not
+    # ask its tensors for numbers; mini calls it once for each example, and there it may.
     check_randomness(randomness)
     if chunk_size is not None and chunk_size <= 0:
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")

@@ -255,7 +255,7 @@ def _check_jvp(primals, tangents):
 
 def jvp(func, primals, tangents, *, strict=False, has_aux=False):
     """(func(*primals), J v) for v = `tangents`, a tuple of trees as `primals` are."""
-    # NB: in torch jvp goes forward beside func, past a no_grad in it; mini goes backward twice.
+    # NB: in torch jvp goes forward with func, through no_grad too; mini goes backward, twice.
     _check_jvp(primals, tangents)
     api = "jvp(f, primals, tangents)"
     call = _Call(api, func, primals, tuple(range(len(primals))), has_aux)
