@@ -1,7 +1,9 @@
 """Mixed precision: for graphics cards alone, without which programs that switch it on run, too."""
 
 import contextlib
+import math
 import warnings
+from collections.abc import Iterable
 
 from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._device import require_cpu
@@ -56,24 +58,38 @@ class GradScaler:
             enabled = False
         if enabled:
             require_cpu(device)
+            _check_factors(growth_factor, backoff_factor)
         self._enabled, self._scale, self._growth_tracker = enabled, float(init_scale), 0
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval = growth_interval
         self._used = False  # whether scale() was called
-        self._finite, self._stepped = {}, set()  # by optimizer, since the last update()
+        # By optimizer, since the last update(); None where there was no gradient.
+        self._finite, self._stepped = {}, set()
+
+    def __getstate__(self):
+        if self._finite:
+            raise AssertionError(
+                "A GradScaler instance may only be pickled at the beginning of an iteration, or at "
+                "the end after scaler.update()."
+            )
+        return vars(self).copy()
 
     def is_enabled(self):
         """Whether it scales at all."""
         return self._enabled
 
     def scale(self, outputs):
-        """The outputs, tensors in lists and tuples, times the scale."""
+        """The outputs, a tensor or lists and tuples of them, times the scale."""
         if not self._enabled:
             return outputs
-        self._used = True
+        if not isinstance(outputs, Tensor | Iterable):
+            raise ValueError("outputs must be a Tensor or an iterable of Tensors")
+        if not self._used:
+            self._used, self._scale = True, _single(self._scale)
         if isinstance(outputs, Tensor):
             return outputs * wrap(np.asarray(self._scale, np.float32))
-        return type(outputs)(self.scale(output) for output in outputs)
+        scaled = map(self.scale, outputs)
+        return type(outputs)(scaled) if isinstance(outputs, list | tuple) else scaled
 
     def _check(self, name):
         if not self._used:
@@ -95,21 +111,27 @@ class GradScaler:
             )
         params = [p for group in optimizer.param_groups for p in group["params"]]
         grads = [p.grad for p in params if p.grad is not None]
-        if not grads:
-            raise AssertionError("No inf checks were recorded for this optimizer.")
+        if any(grad.dtype == float16 for grad in grads):
+            raise ValueError("Attempting to unscale FP16 gradients.")
+        inverse = _single(1 / self._scale if self._scale else math.inf)
         for grad in grads:
-            grad._data *= grad._data.dtype.type(1 / self._scale)
-        self._finite[id(optimizer)] = all(np.isfinite(grad._data).all() for grad in grads)
+            grad._data *= grad._data.dtype.type(inverse)
+        finite = all(np.isfinite(grad._data).all() for grad in grads)
+        self._finite[id(optimizer)] = finite if grads else None
 
     def step(self, optimizer, *args, **kwargs):
         """optimizer.step(), unless a gradient is not finite."""
         if not self._enabled:
             return optimizer.step(*args, **kwargs)
+        if "closure" in kwargs:
+            raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
         self._check("step")
         if id(optimizer) in self._stepped:
             raise RuntimeError("step() has already been called since the last update().")
         if id(optimizer) not in self._finite:
             self.unscale_(optimizer)
+        if self._finite[id(optimizer)] is None:
+            raise AssertionError("No inf checks were recorded for this optimizer.")
         self._stepped.add(id(optimizer))
         return optimizer.step(*args, **kwargs) if self._finite[id(optimizer)] else None
 
@@ -118,21 +140,49 @@ class GradScaler:
         if not self._enabled:
             return
         self._check("update")
+        finite = [f for f in self._finite.values() if f is not None]
         if new_scale is not None:
-            self._scale = float(new_scale)
-        elif not self._finite:
+            _check_scale(new_scale)
+            self._scale = _single(new_scale)
+        elif not finite:
             raise AssertionError("No inf checks were recorded prior to update.")
-        elif not all(self._finite.values()):
-            self._scale, self._growth_tracker = self._scale * self._backoff_factor, 0
+        elif not all(finite):
+            self._scale, self._growth_tracker = _single(self._scale * self._backoff_factor), 0
         else:
             self._growth_tracker += 1
             if self._growth_tracker == self._growth_interval:
-                self._scale, self._growth_tracker = self._scale * self._growth_factor, 0
+                larger = _single(self._scale * self._growth_factor)
+                self._scale = larger if math.isfinite(larger) else self._scale
+                self._growth_tracker = 0
         self._finite, self._stepped = {}, set()
 
     def get_scale(self):
         """The scale; 1 when disabled."""
         return self._scale if self._enabled else 1.0
+
+    def get_growth_factor(self):
+        """What the scale is multiplied by after `growth_interval` good steps."""
+        return self._growth_factor
+
+    def set_growth_factor(self, new_factor):
+        """Multiply by `new_factor` from now on."""
+        self._growth_factor = new_factor
+
+    def get_backoff_factor(self):
+        """What the scale is multiplied by after gradients that are not finite."""
+        return self._backoff_factor
+
+    def set_backoff_factor(self, new_factor):
+        """Multiply by `new_factor` from now on."""
+        self._backoff_factor = new_factor
+
+    def get_growth_interval(self):
+        """How many good steps it takes to grow."""
+        return self._growth_interval
+
+    def set_growth_interval(self, new_interval):
+        """Grow after `new_interval` of them from now on."""
+        self._growth_interval = new_interval
 
     def state_dict(self):
         """What to keep in a checkpoint; nothing when disabled."""
@@ -155,7 +205,30 @@ class GradScaler:
                 "The source state dict is empty, possibly because it was saved from a disabled "
                 "instance of GradScaler."
             )
-        self._scale, self._growth_tracker = state_dict["scale"], state_dict["_growth_tracker"]
+        scale = state_dict["scale"]
+        self._scale = _single(scale) if self._used else scale
+        self._growth_tracker = state_dict["_growth_tracker"]
         self._growth_factor = state_dict["growth_factor"]
         self._backoff_factor = state_dict["backoff_factor"]
         self._growth_interval = state_dict["growth_interval"]
+
+
+def _single(number):
+    """As float32 has it, which is what the scale is kept in."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(float(number)))
+
+
+def _check_factors(growth, backoff):
+    if not growth > 1:
+        raise AssertionError("The growth factor must be > 1.0.")
+    if not backoff < 1:
+        raise AssertionError("The backoff factor must be < 1.0.")
+
+
+def _check_scale(scale):
+    if isinstance(scale, Tensor) and (scale.numel() != 1 or scale.requires_grad):
+        raise AssertionError(
+            "new_scale should be a float or a 1-element torch.cuda.FloatTensor or "
+            "torch.FloatTensor with requires_grad=False."
+        )

@@ -1,5 +1,6 @@
 """What older programs of torch are written with: Variable, typed constructors, sizes, jit."""
 
+import pickle
 import warnings
 
 from dlcourse import mini
@@ -360,11 +361,56 @@ def test_losses_are_scaled_on_the_cpu():
     assert scaled_steps(mini) == scaled_steps(torch)
 
 
-def scaler_and_optimizer(lib):
-    w = lib.ones(2, requires_grad=True)
+def scales(lib):
+    """What is kept in float32, and grows no further than that goes."""
+    w = lib.ones(2, dtype=lib.float64, requires_grad=True)
+    optimizer = lib.optim.SGD([w], lr=0.0)
+    seen = []
+    for scale, factor in [(0.1, 1.0), (2.0**127, 0.0), (1e-45, float("nan"))]:
+        scaler = lib.amp.GradScaler("cpu", init_scale=scale, growth_interval=1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (scaler.scale(w.sum()) * factor).backward()
+            scaler.unscale_(optimizer)
+            seen.append(w.grad.tolist() if factor == 1 else None)
+            scaler.step(optimizer)
+            scaler.update()
+            seen.append(scaler.get_scale())
+    pair = scaler.scale(t for t in [lib.ones(1)])
+    again = pickle.loads(pickle.dumps(scaler))
+    scaler.set_growth_factor(3.0)
+    scaler.set_backoff_factor(0.2)
+    scaler.set_growth_interval(7)
+    numbers = scaler.get_growth_factor(), scaler.get_backoff_factor(), scaler.get_growth_interval()
+    return seen, len(list(pair)), again.state_dict(), numbers, scaler.state_dict()
+
+
+def test_a_scale_is_a_float32():
+    assert scales(mini) == scales(torch)
+
+
+def scaler_and_optimizer(lib, dtype=None):
+    w = lib.ones(2, dtype=dtype, requires_grad=True)
     scaler = lib.amp.GradScaler("cpu")
     scaler.scale(w.sum()).backward()
     return scaler, lib.optim.SGD([w], lr=0.1)
+
+
+def unscaled(lib):
+    scaler, optimizer = scaler_and_optimizer(lib)
+    scaler.unscale_(optimizer)
+    return scaler
+
+
+def unscaled_without_gradients(lib):
+    scaler, optimizer = scaler_and_optimizer(lib)
+    optimizer.zero_grad()
+    scaler.unscale_(optimizer)
+    return scaler, optimizer
+
+
+def step_of(scaler, optimizer, **options):
+    return scaler.step(optimizer, **options)
 
 
 def in_order(*names):
@@ -386,6 +432,15 @@ WRONG_ORDERS = {
     "an update of nothing": in_order("update"),
     "no gradients": lambda f: scaler_and_optimizer(f)[0].step(f.optim.SGD([f.ones(1)], 0.1)),
     "an empty state": lambda f: f.amp.GradScaler("cpu").load_state_dict({}),
+    "unscaled without gradients, updated": lambda f: unscaled_without_gradients(f)[0].update(),
+    "unscaled without gradients, a step": lambda f: step_of(*unscaled_without_gradients(f)),
+    "a closure": lambda f: step_of(*scaler_and_optimizer(f), closure=lambda: f.ones(1).sum()),
+    "gradients of float16": lambda f: step_of(*scaler_and_optimizer(f, f.float16)),
+    "a number scaled": lambda f: f.amp.GradScaler("cpu").scale(3.0),
+    "no growth": lambda f: f.amp.GradScaler("cpu", growth_factor=1.0),
+    "no backoff": lambda f: f.amp.GradScaler("cpu", backoff_factor=1.0),
+    "two scales": lambda f: scaler_and_optimizer(f)[0].update(f.ones(2)),
+    "pickled within a step": lambda f: pickle.dumps(unscaled(f)),
 }
 
 
