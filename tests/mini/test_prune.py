@@ -180,6 +180,7 @@ ERRORS = {
     "too many channels": lambda p, m: p.ln_structured(m, "weight", 4, 2, 0),
     "a vector": lambda p, m: p.ln_structured(m, "bias", 1, 2, 0),
     "a dim": lambda p, m: p.ln_structured(m, "weight", 1, 2, 4),
+    "a dim below": lambda p, m: p.ln_structured(m, "weight", 1, 2, -5),
     "importance": lambda p, m: p.l1_unstructured(m, "weight", 1, m.bias),
     "importance of a tensor": lambda p, m: p.L1Unstructured(1).prune(
         m.weight, importance_scores=m.bias

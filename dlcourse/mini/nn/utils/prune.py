@@ -237,8 +237,8 @@ class _Structured(BasePruningMethod):
             )
         if self.dim >= t.ndim:
             raise IndexError(f"Invalid index {self.dim} for tensor of size {t.shape}")
+        count = _count(self.amount, t.shape[self.dim])  # an error below -t.ndim
         dim = self.dim % t.ndim
-        count = _count(self.amount, t.shape[dim])
         mask = default_mask.to(t.dtype).clone()
         mask[(*(slice(None),) * dim, self.rank(t.detach(), dim).argsort()[:count])] = 0
         return mask
