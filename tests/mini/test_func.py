@@ -517,3 +517,62 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_models_that_do_not_fit_are_refused_as_in_torch(name):
     same_error(lambda f: models_of(f, CHANGES[name]))
+
+
+# -- what was written, what is tied ----------------------------------------------------------------
+
+
+def written(f, write):
+    def fn(x):
+        y = x * 3
+        write(f, x)
+        return (y + x).sum()
+
+    return f.func.grad(fn)(wave(f, 3).requires_grad_() * 1)
+
+
+def without_grad(f, x):
+    with f.no_grad():
+        x.mul_(2)
+
+
+def test_an_argument_with_a_graph_is_a_leaf_to_the_function():
+    same_error(lambda f: written(f, lambda f, x: x.mul_(2)))
+    same_error(lambda f: written(f, lambda f, x: x[0].mul_(2)), same_sentence=False)
+    agree(lambda f: written(f, without_grad))
+
+
+def test_the_same_argument_under_two_numbers_is_refused():
+    same_error(lambda f: f.func.grad(lambda x, y: (x * y).sum(), (0, -2))(wave(f, 3), wave(f, 3)))
+
+
+def tied(f, same, **options):
+    model = f.nn.Sequential(f.nn.Linear(3, 3, bias=False), f.nn.Linear(3, 3, bias=False)).double()
+    model[1].weight = model[0].weight
+    first = wave(f, 3, 3)
+    given = {"0.weight": first, "1.weight": first if same else first * 2}
+    return f.func.functional_call(model, given, wave(f, 2, 3), **options)
+
+
+def test_tied_tensors_are_given_one_value():
+    agree(lambda f: tied(f, same=True))
+    agree(lambda f: tied(f, same=False, tie_weights=False))
+    same_error(lambda f: tied(f, same=False))
+
+
+def counted(f):
+    class Counter(f.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("calls", f.zeros(1))
+
+        def forward(self, x):
+            self.calls = self.calls + 1
+            return x * self.calls
+
+    model, given = Counter(), {"calls": f.ones(1)}
+    return f.func.functional_call(model, given, f.ones(2)), given, model.calls
+
+
+def test_a_buffer_that_was_replaced_stands_in_the_dict():
+    agree(counted)

@@ -28,7 +28,12 @@ def _variable(x):
     if not isinstance(x, Tensor):
         raise ValueError(f"Thing passed to transform API must be Tensor, got {type(x)}")
     if x.requires_grad:
-        return x.view(x.shape)
+        out = x.view(x.shape)
+        # To func it is a leaf: a write would leave us the derivative by what was written alone.
+        out._view.forbid = (
+            "a leaf Variable that requires grad is being used in an in-place operation."
+        )
+        return out
     out = Variable.__new__(Variable)
     out._hold(x._data)
     out._writes, out.done = x._writes, False
@@ -82,7 +87,7 @@ def _chosen(args, argnums):
     if not places:
         raise RuntimeError("argnums must be non-empty")
     if len(set(places)) < len(places):
-        raise RuntimeError(f"argnums elements must be unique, got {argnums}")
+        raise RuntimeError(f"argnums elements must be unique, got {tuple(places)}")
     return tuple(args[p] for p in places) if isinstance(argnums, tuple) else args[argnums], places
 
 

@@ -13,13 +13,15 @@ def functional_call(
 ):
     """`module(*args, **kwargs)` with the tensors given, by dotted names, in the place of its own.
 
-    The module is as it was afterwards.  Several dicts count as one; `tie_weights` replaces a tensor
-    under all its names, `strict` wants every tensor to be given.
+    The module is as it was afterwards; a buffer that it has replaced by then, not in place, stands
+    in the dict.  Several dicts count as one; `tie_weights` replaces a tensor under all its names,
+    `strict` wants every tensor to be given.
     """
-    given = _as_one(parameter_and_buffer_dicts)
+    given = asked = _as_one(parameter_and_buffer_dicts)
     own = dict(module.named_parameters(remove_duplicate=False))
     own |= dict(module.named_buffers(remove_duplicate=False))
     if tie_weights:
+        _check_tied(own, given)
         by_identity = {id(own[name]): tensor for name, tensor in given.items() if name in own}
         tied = {n: by_identity[id(t)] for n, t in own.items() if id(t) in by_identity}
         given = {**tied, **given}
@@ -32,6 +34,8 @@ def functional_call(
         return module(*args, **(kwargs or {}))
     finally:
         for name, (owner, attribute) in places.items():
+            if name in asked:
+                asked[name] = vars(owner).get(attribute, given[name])
             object.__setattr__(owner, attribute, own[name])
 
 
@@ -53,6 +57,17 @@ def _as_one(dicts):
             "ambiguous"
         )
     return {name: tensor for d in dicts for name, tensor in d.items()}
+
+
+def _check_tied(own, given):
+    """A tensor of several names has to be given one value."""
+    for tensor in {id(own[name]): own[name] for name in given if name in own}.values():
+        names = [name for name, other in own.items() if other is tensor]
+        if len({id(given[name]) for name in names if name in given}) > 1:
+            raise ValueError(
+                f"functional_call got multiple values for keys {sorted(names)}, which are tied. "
+                "Consider using tie_weights=False"
+            )
 
 
 def _check(module, own, given, strict):
