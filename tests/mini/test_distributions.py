@@ -975,3 +975,21 @@ TRANSFORM_ERRORS = {
 @pytest.mark.parametrize("name", TRANSFORM_ERRORS)
 def test_transforms_are_refused_as_in_torch(name):
     same_error(lambda f: TRANSFORM_ERRORS[name](f.distributions, f.tensor), name != "outside")
+
+
+CACHED = {
+    "of the way back": lambda f: f.distributions.TanhTransform().inv,
+    "of two": lambda f: f.distributions.ComposeTransform(
+        [f.distributions.ExpTransform().inv, f.distributions.AffineTransform(0.0, -2.0)]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CACHED)
+def test_a_cache_keeps_the_parts_too(name):
+    def program(f):
+        transform, x = CACHED[name](f).with_cache(), f.tensor([0.1, 0.3])
+        y = transform(x)
+        return transform.inv(y) is x, y, transform.with_cache(0)(x)
+
+    agree(program)

@@ -123,6 +123,9 @@ class _InverseTransform(Transform):
     def __repr__(self):
         return f"{type(self).__name__}({self.inv_of!r})"
 
+    def with_cache(self, cache_size=1):
+        return self.inv_of.with_cache(cache_size).inv
+
     def __call__(self, x):
         return self.inv_of._inv_call(x)
 
@@ -186,6 +189,10 @@ class ComposeTransform(Transform):
     @property
     def inv(self):
         return ComposeTransform([part.inv for part in reversed(self.parts)])
+
+    def with_cache(self, cache_size=1):
+        same = cache_size == self._cache_size
+        return self if same else ComposeTransform(self.parts, cache_size)
 
     def _call(self, x):
         for part in self.parts:
