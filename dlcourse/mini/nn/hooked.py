@@ -1,5 +1,7 @@
 """The hooks of Module: functions that run before and after forward, backward and its state."""
 
+import warnings
+
 from dlcourse.mini._core import RemovableHandle
 from dlcourse.mini.nn.backward_hook import BackwardWatch
 
@@ -26,7 +28,7 @@ class Hooked:
     def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
         """`hook(module, args, output)` runs after forward; what it returns replaces the output.
 
-        With `always_call` it runs even when forward or another hook raised; output is then None.
+        With `always_call` it runs even when forward or another hook raised; output may be None.
         """
         handle = _added(self._forward_hooks, hook, prepend)
         if with_kwargs:
@@ -67,32 +69,51 @@ class Hooked:
     # -- a call ------------------------------------------------------------------------------------
 
     def _call_with_hooks(self, args, kwargs):
-        called = set()
+        called, last = set(), [args, kwargs, None]  # what a hook sees: arguments and output
         try:
-            return self._call_each_hook(args, kwargs, called)
+            return self._call_each_hook(called, last)
         except Exception:
             for key, hook in tuple(self._forward_hooks.items()):
                 if key in self._always_called and key not in called:
-                    self._run_forward_hook(key, hook, args, kwargs, None)
+                    self._run_silenced(key, hook, last)
             raise
 
-    def _call_each_hook(self, args, kwargs, called):
+    def _run_silenced(self, key, hook, last):
+        """Run a hook after an error, which is the one to be raised."""
+        try:
+            new = self._run_forward_hook(key, hook, *last)
+            last[2] = last[2] if new is None else new
+        except Exception as error:
+            warnings.warn(
+                "module forward hook with ``always_call=True`` raised an exception that was "
+                f"silenced as another error was raised in forward: {error}",
+                stacklevel=4,
+            )
+
+    def _call_each_hook(self, called, last):
+        args, kwargs, _ = last
         for key, hook in tuple(self._forward_pre_hooks.items()):
             with_kwargs = key in self._with_kwargs
             new = hook(self, args, kwargs) if with_kwargs else hook(self, args)
             if new is not None and with_kwargs:
+                if not isinstance(new, tuple) or len(new) != 2:
+                    raise RuntimeError(
+                        "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
+                        f"but got {new}."
+                    )
                 args, kwargs = new
             elif new is not None:
                 args = new if isinstance(new, tuple) else (new,)
+            last[:2] = args, kwargs
         watch = None
         if self._backward_hooks or self._backward_pre_hooks:
             watch = BackwardWatch(self)
             args = watch.inputs(args)
-        out = self.forward(*args, **kwargs)
+        last[2] = out = self.forward(*args, **kwargs)
         for key, hook in tuple(self._forward_hooks.items()):
             called.add(key)
             new = self._run_forward_hook(key, hook, args, kwargs, out)
-            out = out if new is None else new
+            last[2] = out = out if new is None else new
         return watch.outputs(out) if watch else out
 
     def _run_forward_hook(self, key, hook, args, kwargs, out):
