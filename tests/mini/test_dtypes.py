@@ -8,7 +8,7 @@ from dlcourse.testing import assert_matches
 
 import pytest
 import torch
-from both import same_error, sentence
+from both import agree, same_error, sentence
 
 TYPES = ("bool", "uint8", "int64", "float32", "float64")
 NUMBERS = {"True": True, "2": 2, "1.5": 1.5}
@@ -334,3 +334,42 @@ def test_the_middle_of_nothing_is_no_number():
             same_outcome(
                 lambda f, n=name, k=kind: getattr(f.zeros(0, dtype=getattr(f, k)), n)(), name
             )
+
+
+# -- numbers that a type cannot hold ---------------------------------------------------------------
+
+BIG = [300, -5, -256, 2.5, -0.5, -129, 70000.0, -1e5, 65504.0, 65519.0, 1e39, float("inf"), 2**40]
+FILLED = {
+    "fill_": lambda f, x, n: x.clone().fill_(n),
+    "full_like": lambda f, x, n: f.full_like(x, n),
+    "masked_fill": lambda f, x, n: x.masked_fill(x == 0, n),
+    "scatter": lambda f, x, n: x.scatter(0, f.tensor([1]), n),
+    "index_fill": lambda f, x, n: x.index_fill(0, f.tensor([1]), n),
+    "pad": lambda f, x, n: f.nn.functional.pad(x, (1, 1), value=n),
+    "full": lambda f, x, n: f.full((2,), n, dtype=f.float32 if x.dtype is f.float16 else x.dtype),
+}
+
+
+@pytest.mark.parametrize("number", BIG)
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int8", "int64", "float16", "float32"])
+@pytest.mark.parametrize("name", FILLED)
+def test_a_number_must_fit_where_it_is_written(name, kind, number):
+    def program(f):
+        return FILLED[name](f, f.tensor([1, 0, 2]).to(getattr(f, kind)), number)
+
+    try:
+        program(torch)
+    except RuntimeError:
+        same_error(program)
+    else:
+        agree(program)
+
+
+@pytest.mark.parametrize("number", [300, 256, -5, 2**40])
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int8", "int64", "float32"])
+def test_a_quotient_takes_the_whole_number(kind, number):
+    def program(f):
+        x = f.tensor([1, 0, 2]).to(getattr(f, kind))
+        return x / number, f.div(x, number), x.true_divide(number), number / x, f.div(number, x)
+
+    agree(program)

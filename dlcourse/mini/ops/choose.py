@@ -4,6 +4,7 @@ import warnings
 
 from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._dtype import bool_, get_default_dtype, int64, uint8
+from dlcourse.mini.ops.creation import fitting
 from dlcourse.mini.ops.operation import (
     OfTwo,
     Op,
@@ -64,7 +65,7 @@ class MaskedFill(Op):
             )
         check_broadcast(mask._data.shape, x._data.shape)
         ctx.save_for_backward(mask)
-        return wrap(np.where(mask._data, np.asarray(value, x._data.dtype), x._data))
+        return wrap(np.where(mask._data, value, x._data))
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -285,4 +286,4 @@ def _float_beside(input, *bounds):
 
 def masked_fill(input, mask, value):
     """`input` with the number `value` where the boolean `mask` is True."""
-    return MaskedFill.apply(input, mask, value.item() if isinstance(value, Tensor) else value)
+    return MaskedFill.apply(input, mask, fitting(value, input._data.dtype))

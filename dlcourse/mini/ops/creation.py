@@ -122,6 +122,25 @@ def from_numpy(ndarray):
 # -- constants -------------------------------------------------------------------------------------
 
 
+def fitting(value, dtype):
+    """The number `value` in the NumPy type `dtype`, which must be able to hold it."""
+    value = value.item() if isinstance(value, Tensor | np.generic) else value
+    if dtype.kind == "f":
+        fits = not math.isfinite(value) or abs(value) <= float(np.finfo(dtype).max)
+    elif dtype.kind != "b":
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        if dtype.kind == "u" and isinstance(value, int):
+            low = -high  # it goes round
+        fits = low <= value <= high
+    else:
+        fits = True
+    if not fits:
+        names = {"int32": "int", "float16": "c10::Half", "float32": "float", "float64": "double"}
+        name = names.get(dtype.name, f"{dtype.name}_t")
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+    return np.asarray(value).astype(dtype)
+
+
 def _filled(name, size, value, dtype, device, requires_grad, named=None):
     require_cpu(device)
     size = size if named is None else (named,)
@@ -132,7 +151,8 @@ def _filled(name, size, value, dtype, device, requires_grad, named=None):
         raise TypeError(f"{name}(): argument 'size' (position 1) must be tuple of ints, got {size}")
     if any(n < 0 for n in size):
         raise RuntimeError(f"{name}: Dimension size must be non-negative.")
-    return wrap(np.full(size, value, numpy_dtype(dtype)), requires_grad)
+    dtype = numpy_dtype(dtype)
+    return wrap(np.full(size, fitting(value, dtype), dtype), requires_grad)
 
 
 def zeros(*shape, size=None, dtype=None, device=None, requires_grad=False):
@@ -176,7 +196,8 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
               memory_format=preserve_format):  # fmt: skip
     """`fill_value` in the shape and dtype of `input`."""
     require_cpu(device)
-    array = np.full(input._data.shape, fill_value, numpy_dtype(dtype, input._data.dtype))
+    dtype = numpy_dtype(dtype, input._data.dtype)
+    array = np.full(input._data.shape, fitting(fill_value, dtype), dtype)
     if memory_format.order is not None:
         array = memory_format.arranged(array)
     return wrap(array, requires_grad)
@@ -193,6 +214,9 @@ def arange(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=
     """start, start + step, ... up to, but without, `end`; arange(n) starts at 0."""
     require_cpu(device)
     start, end = (0, start) if end is None else (start, end)
+    # Those of NumPy and 0-d tensors as Python's.
+    numbers = Tensor | np.generic
+    start, end, step = [v.item() if isinstance(v, numbers) else v for v in (start, end, step)]
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:

@@ -7,7 +7,7 @@ into the memory and the new node into the history.  For a view the history of it
 
 from dlcourse.mini._core import Tensor, View, wrap
 from dlcourse.mini._grad_mode import here
-from dlcourse.mini.ops.creation import normal_array, uniform_array, zeros_like
+from dlcourse.mini.ops.creation import fitting, normal_array, uniform_array, zeros_like
 from dlcourse.mini.ops.operation import Op, check_broadcast
 from dlcourse.mini.ops.shape import expand
 
@@ -156,9 +156,8 @@ def inplace(function):
 
 def fill_(self, value):
     """Every element becomes `value`."""
-    return write(
-        self, lambda old: Fill.apply(old, value.item() if isinstance(value, Tensor) else value)
-    )
+    value = value.item() if isinstance(value, Tensor) else fitting(value, self._data.dtype)
+    return write(self, lambda old: Fill.apply(old, value))
 
 
 def uniform_(self, from_=0.0, to=1.0, *, generator=None):

@@ -5,6 +5,7 @@ A negative border crops.
 """
 
 from dlcourse.mini._core import wrap
+from dlcourse.mini.ops.creation import fitting
 from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.shape import cat, expand, flip
 
@@ -18,7 +19,7 @@ class ConstantPadND(Op):
     def forward(ctx, x, pads, value):
         ctx.pads = pads
         shape = [n + before + after for n, (before, after) in zip(x._data.shape, pads, strict=True)]
-        out = np.full(shape, value, x._data.dtype)
+        out = np.full(shape, fitting(float(value), x._data.dtype), x._data.dtype)
         inner = [
             slice(max(before, 0), size - max(after, 0))
             for size, (before, after) in zip(shape, pads, strict=True)

@@ -488,7 +488,7 @@ def div(input, other, *, rounding_mode=None):
     `rounding_mode`: "trunc" rounds towards 0, "floor" down; then integers stay integers.
     """
     if rounding_mode is None:
-        return Div.apply(*operands(input, other))
+        return true_divide(input, other)
     if rounding_mode not in ("trunc", "floor"):
         raise RuntimeError(
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
@@ -503,6 +503,8 @@ divide = div
 
 def true_divide(input, other):
     """`input / other`, element by element; integers give floats."""
+    # In the type of the quotient: beside integers 300 would go round in theirs.
+    input, other = [float(v) if isinstance(v, int | np.integer) else v for v in (input, other)]
     return Div.apply(*operands(input, other))
 
 

@@ -3,6 +3,7 @@
 import math
 
 from dlcourse.mini._core import Tensor, wrap
+from dlcourse.mini.ops.creation import fitting
 from dlcourse.mini.ops.index import (
     Gather,
     GetItem,
@@ -16,7 +17,7 @@ from dlcourse.mini.ops.index import (
     gather,
     plain,
 )
-from dlcourse.mini.ops.operation import Op, as_tensor_operand
+from dlcourse.mini.ops.operation import Op
 from dlcourse.mini.ops.pieces import broadcast_tensors
 from dlcourse.mini.ops.shape import expand, wrap_dim
 
@@ -109,7 +110,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     if reduce not in (None, "add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
     if not isinstance(src, Tensor):
-        src = as_tensor_operand(src, input).to(input.dtype).expand(index._data.shape)
+        src = wrap(fitting(src, input._data.dtype)).expand(index._data.shape)
     check_scattered(input, index, src)
     dim, index, input, shape = _as_one(input, dim, index)
     src = src.reshape(1) if src._data.ndim == 0 else src
@@ -213,7 +214,7 @@ def index_copy(input, dim, index, source):
 
 def index_fill(input, dim, index, value):
     """`input` with a number in its slices `index`."""
-    value = value if isinstance(value, Tensor) else as_tensor_operand(value, input)
+    value = value if isinstance(value, Tensor) else wrap(fitting(value, input._data.dtype))
     place = _slices(input, dim, index)
     shape = input._data[place].shape
     return SetItem.apply(input, place, expand(value.to(input.dtype), shape))
