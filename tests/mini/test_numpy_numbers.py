@@ -9,6 +9,7 @@ import optable
 import pytest
 import test_functional
 import torch
+from both import agree
 from rows import apply, make
 from test_ops import flat, forms
 
@@ -65,3 +66,17 @@ def test_layers_take_sizes_of_numpy(f):
     sizes = [tuple(layer(f.ones(s)).shape) for layer, s in zip(layers, shapes, strict=True)]
     wanted = [(2, 2), (1, 2, 4, 4), (1, 4, 4), (1, 1, 2, 2), (1, 1, 4, 4), (2, 3), (1, 1, 3)]
     assert sizes == wanted
+
+
+def test_a_range_between_numbers_of_numpy():
+    def program(f):
+        return (
+            f.arange(np.float32(0), 3, np.float32(0.5)), f.arange(np.float64(2.5)),
+            f.arange(np.int32(3)), f.arange(f.tensor(2.5)), f.arange(1, f.tensor(4)),
+        )  # fmt: skip
+
+    agree(program)
+
+
+def test_a_typed_tensor_of_a_size_of_numpys():
+    agree(lambda f: [f.LongTensor(np.int64(2)).shape, f.FloatTensor(np.int32(2), 3).shape])

@@ -5,6 +5,8 @@ from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import Size
 from dlcourse.mini.ops.creation import empty, tensor
 
+import numpy as np
+
 
 class TensorType:
     """The tensors of one dtype: a constructor, of data or by sizes, and what isinstance asks."""
@@ -15,7 +17,7 @@ class TensorType:
 
     def __call__(self, *args):
         """`FloatTensor([1, 2])` of data, FloatTensor(2, 3) by size."""
-        if args and not isinstance(args[0], int | Size):
+        if args and not isinstance(args[0], int | np.integer | Size):
             return tensor(args[0], dtype=self.dtype)
         return empty(*(args or (0,)), dtype=self.dtype)
 
