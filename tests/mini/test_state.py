@@ -261,6 +261,43 @@ def test_a_tensor_keeps_what_users_set(f):
         x.shape = 3
 
 
+class Marked(mini.Tensor):
+    """A subclass with arguments of its own."""
+
+    def __init__(self, data, mark):
+        super().__init__(data)
+        self.mark = mark
+
+
+def test_a_subclass_is_copied_and_pickled():
+    marked = Marked([1.0, 2.0], mark="m")
+    for out in (copy.copy(marked), copy.deepcopy(marked), pickle.loads(pickle.dumps(marked))):
+        assert type(out) is Marked
+        assert (out.tolist(), out.mark, out.grad_fn) == ([1.0, 2.0], "m", None)
+
+
+@pytest.mark.parametrize("f", [mini, torch], ids=["mini", "torch"])
+def test_a_buffer_is_copied_and_pickled(f):
+    buffer = f.nn.Buffer(f.ones(2), persistent=False)
+    buffer.mark = "m"
+    for out in (copy.copy(buffer), copy.deepcopy(buffer), pickle.loads(pickle.dumps(buffer))):
+        assert isinstance(out, f.nn.Buffer)
+        assert (out.tolist(), out.mark, out.persistent) == ([1.0, 1.0], "m", False)
+
+
+def test_copies_of_parameters_have_no_gradient():
+    def program(f):
+        x, weight = f.ones(2, requires_grad=True), f.nn.Parameter(f.ones(2))
+        (x * weight).sum().backward()
+        layer = f.nn.Linear(1, 1)
+        layer(f.ones(1)).sum().backward()
+        deep = copy.deepcopy(layer)
+        grads = copy.deepcopy(x).grad, copy.deepcopy(weight).grad, deep.weight.grad
+        return [None if g is None else g.tolist() for g in grads]
+
+    agree(program)
+
+
 def test_tensors_are_pickled():
     def program(f):
         base = f.arange(6.0).reshape(2, 3)

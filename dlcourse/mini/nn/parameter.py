@@ -19,9 +19,8 @@ class Parameter(Tensor):
         self._hold(array, requires_grad)
 
     def __deepcopy__(self, memo):
+        # As in torch without the gradient, and without what users have set.
         out = memo[id(self)] = type(self)(wrap(self._data.copy()), self._requires_grad)
-        if self._grad is not None:
-            out._grad = wrap(self._grad._data.copy())
         return out
 
     def __repr__(self):
@@ -37,11 +36,6 @@ class Buffer(Tensor):
     def __init__(self, data=None, *, persistent=True):
         self._hold(np.empty(0, np.float32) if data is None else data._data)
         self.persistent = persistent
-
-    def __deepcopy__(self, memo):
-        out = Buffer(wrap(self._data.copy()), persistent=self.persistent)
-        memo[id(self)] = out
-        return out
 
 
 # -- without a shape yet ---------------------------------------------------------------------------

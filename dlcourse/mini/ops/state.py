@@ -103,7 +103,7 @@ def deepcopy(self, memo):
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
             "protocol at the moment."
         )
-    out = memo[id(self)] = wrap(self._data.copy(), self._requires_grad)
+    out = memo[id(self)] = rebuild(builtins.type(self), self._data.copy(), self._requires_grad)
     if self._grad is not None:
         out._grad = wrap(self._grad._data.copy())
     vars(out).update(copy.deepcopy(vars(self), memo))
@@ -117,7 +117,9 @@ def reduce(self):
 
 def rebuild(kind, array, requires_grad):
     """The tensor that `reduce` took apart."""
-    return wrap(array, requires_grad) if kind is Tensor else kind(wrap(array), requires_grad)
+    out = object.__new__(kind)
+    out._hold(array, requires_grad)
+    return out
 
 
 # -- its shape -------------------------------------------------------------------------------------
