@@ -87,6 +87,9 @@ class memory_format:
     def __repr__(self):
         return f"mini.{self.name}"
 
+    def __reduce__(self):
+        return self.name  # as which it stands in this module: each is the only one
+
     def arranged(self, array):
         """A copy of `array` whose elements lie in this order."""
         if self.order is None:

@@ -83,6 +83,10 @@ QUESTIONS = {
         copy.deepcopy(f.bfloat16) is f.bfloat16, pickle.loads(pickle.dumps(f.int32)) is f.int32,
         pickle.loads(pickle.dumps(f.bfloat16)) is f.bfloat16, str(f.bfloat16).split(".")[1],
     ),
+    "a copied order": lambda f: [
+        (copy.deepcopy(order) is order, pickle.loads(pickle.dumps(order)) is order)
+        for order in [f.preserve_format, f.contiguous_format, f.channels_last, f.channels_last_3d]
+    ],
     "DataParallel": lambda f: [
         (list(m.state_dict()), m.device_ids, m(f.ones(1, 2)).shape, m.module.in_features,
          repr(m), isinstance(m, f.nn.parallel.DistributedDataParallel))
