@@ -217,7 +217,9 @@ def sampler(f, length, **options):
 
 
 @pytest.mark.parametrize("drop_last", [False, True])
-@pytest.mark.parametrize(("length", "num_replicas"), [(10, 3), (9, 3), (2, 5), (11, 4), (1, 1)])
+@pytest.mark.parametrize(
+    ("length", "num_replicas"), [(10, 3), (9, 3), (2, 5), (11, 4), (1, 1), (0, 2)]
+)
 def test_shares_are_torchs(length, num_replicas, drop_last):
     def program(f):
         parts = [

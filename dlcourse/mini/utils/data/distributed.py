@@ -35,7 +35,7 @@ class DistributedSampler(Sampler):
         if self.shuffle:
             generator = Generator().manual_seed(self.seed + self.epoch)
             indices = randperm(len(self.dataset), generator=generator).tolist()
-        rounds = math.ceil(self.total_size / len(indices))
+        rounds = math.ceil(self.total_size / max(len(indices), 1))
         return iter((indices * rounds)[self.rank : self.total_size : self.num_replicas])
 
     def __len__(self):
