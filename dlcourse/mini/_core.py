@@ -256,7 +256,12 @@ def _as_array(*data):
     data = data[0] if data else ()
     if not isinstance(data, Sequence | np.ndarray) or isinstance(data, str):
         raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
-    return np.asarray(data, floats)
+    array = np.asarray(data)
+    if array.dtype.kind not in "biuf":  # None would be NaN
+        for value in array.astype(object).flat:
+            if not isinstance(value, int | float | np.number):
+                raise TypeError(f"must be real number, not {type(value).__name__}")
+    return quietly(np.asarray, array, floats)
 
 
 def wrap(array, requires_grad=False):

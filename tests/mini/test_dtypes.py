@@ -373,3 +373,38 @@ def test_a_quotient_takes_the_whole_number(kind, number):
         return x / number, f.div(x, number), x.true_divide(number), number / x, f.div(number, x)
 
     agree(program)
+
+
+@pytest.mark.parametrize("data", [*BIG, [1, -1], [[300.0], [1.0]], [float("nan"), 1.0], -1.0])
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int8", "int32", "int64", "float16", "float32"])
+def test_numbers_must_fit_the_type_of_a_tensor(kind, data):
+    def program(f):
+        out = f.tensor(data, dtype=getattr(f, kind))
+        return out, f.ones(1, dtype=getattr(f, kind)).new_tensor(data)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            program(torch)
+        except RuntimeError:
+            same_error(program)
+        else:
+            agree(program)
+
+
+@pytest.mark.filterwarnings("error")
+def test_tensor_takes_what_is_too_large_as_inf_and_nothing_but_numbers():
+    agree(lambda f: (f.Tensor([1e39, -1e39]), f.Tensor([2**70]), f.tensor([1e39])))
+    for data in ([None], [1.0, None], [1j]):
+        same_error(lambda f, data=data: f.Tensor(data))
+
+
+def test_empty_parameters_have_the_default_type():
+    def program(f):
+        f.set_default_dtype(f.float64)
+        try:
+            return f.nn.Parameter(), f.nn.Buffer()
+        finally:
+            f.set_default_dtype(f.float32)
+
+    agree(program)

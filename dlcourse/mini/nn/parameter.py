@@ -15,7 +15,7 @@ class Parameter(Tensor):
     def __init__(self, data=None, requires_grad=True):
         if data is not None and not isinstance(data, Tensor):
             raise TypeError(f"expected data to be a Tensor, but got {type(data).__name__}")
-        array = np.empty(0, np.float32) if data is None else data._data
+        array = np.empty(0, get_default_dtype().numpy) if data is None else data._data
         self._hold(array, requires_grad)
 
     def __deepcopy__(self, memo):
@@ -34,7 +34,7 @@ class Buffer(Tensor):
     """
 
     def __init__(self, data=None, *, persistent=True):
-        self._hold(np.empty(0, np.float32) if data is None else data._data)
+        self._hold(np.empty(0, get_default_dtype().numpy) if data is None else data._data)
         self.persistent = persistent
 
 

@@ -7,7 +7,7 @@ from dlcourse.mini._core import Tensor, wrap
 from dlcourse.mini._device import CPU, require_cpu
 from dlcourse.mini._dtype import dtype as Dtype
 from dlcourse.mini._dtype import from_numpy_dtype, get_default_dtype, preserve_format
-from dlcourse.mini._grad_mode import here
+from dlcourse.mini._grad_mode import here, quietly
 from dlcourse.mini.ops.shape import sizes
 
 import numpy as np
@@ -39,11 +39,23 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
     else:
         array = _array_of_lists(data)
         if array.dtype == np.float64 and dtype is None and not _holds_float64(data):
-            array = array.astype(get_default_dtype().numpy)
+            array = quietly(array.astype, get_default_dtype().numpy)
+        elif dtype is not None:
+            check_range(array, numpy_dtype(dtype))
     if dtype is not None:
-        array = array.astype(numpy_dtype(dtype))
+        array = quietly(array.astype, numpy_dtype(dtype))
     from_numpy_dtype(array.dtype)  # refuses what mini does not know
     return wrap(array, requires_grad)
+
+
+def check_range(array, dtype):
+    """Refuse numbers that an integer type cannot hold; negative ones go round where none are."""
+    if dtype.kind in "iu":
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        if dtype.kind == "u" and array.dtype.kind != "f":
+            low = -high
+        if not ((low <= array) & (array <= high)).all():
+            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
 
 
 def _array_of_lists(data):
