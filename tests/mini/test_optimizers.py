@@ -316,3 +316,22 @@ def test_one_around_another_needs_no_start_of_its_own():
         return p.detach()
 
     agree(program)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_around_another_may_be_scheduled():
+    def program(f):
+        class Around(f.optim.Optimizer):
+            def __init__(self, inner):
+                self.inner, self.param_groups = inner, inner.param_groups
+
+            def step(self, closure=None):
+                return self.inner.step(closure)
+
+        outer = Around(f.optim.SGD([f.nn.Parameter(f.ones(2))], lr=0.5))
+        scheduler = f.optim.lr_scheduler.StepLR(outer, 1, 0.5)
+        outer.step()
+        scheduler.step()
+        return outer.param_groups[0]["lr"]
+
+    agree(program)

@@ -23,6 +23,7 @@ def hooked(step):
 
     @functools.wraps(step)
     def wrapped(self, *args, **kwargs):
+        self._stepped = True
         if "_hooks" not in vars(self):  # one around another optimizer, without `__init__`
             return step(self, *args, **kwargs)
         for hook in list(self._hooks["step_pre"].values()):
@@ -36,7 +37,6 @@ def hooked(step):
                     f"{result}."
                 )
             args, kwargs = result[0][1:], result[1]
-        self._stepped = True
         out = step(self, *args, **kwargs)
         for hook in list(self._hooks["step_post"].values()):
             hook(self, (self, *args), kwargs)
