@@ -420,3 +420,21 @@ def test_pieces_are_views_of_one_node():
     rows[0].mul_(3)
     (first.sum() + second.sum()).backward()
     assert x.grad.tolist() == [8, 8, 3, 3]
+
+
+@pytest.mark.parametrize("name", ["fill_", "masked_fill", "masked_fill_"])
+def test_what_fills_gets_its_gradient(name):
+    def program(f):
+        value, x = f.tensor(2.0, requires_grad=True), f.ones(2, 3, requires_grad=True)
+        mask = () if name == "fill_" else (f.tensor([True, False, True]),)
+        out = getattr(x * 3, name)(*mask, value**2)
+        (out**2).sum().backward()
+        return out, value.grad, x.grad
+
+    agree(program)
+    for f_value in ([1.0, 2.0], [[1.0]]):
+        same_error(
+            lambda f, v=f_value: getattr(f.ones(2), name)(
+                *(() if name == "fill_" else (f.tensor([True, False]),)), f.tensor(v)
+            )
+        )

@@ -286,4 +286,11 @@ def _float_beside(input, *bounds):
 
 def masked_fill(input, mask, value):
     """`input` with the number `value` where the boolean `mask` is True."""
+    if isinstance(value, Tensor) and value._data.ndim:
+        raise RuntimeError(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value._data.ndim} dimension(s)."
+        )
+    if isinstance(value, Tensor) and value.requires_grad:
+        return where(mask, value.to(input.dtype), input)
     return MaskedFill.apply(input, mask, fitting(value, input._data.dtype))

@@ -156,7 +156,14 @@ def inplace(function):
 
 def fill_(self, value):
     """Every element becomes `value`."""
-    value = value.item() if isinstance(value, Tensor) else fitting(value, self._data.dtype)
+    if isinstance(value, Tensor):
+        if value._data.ndim:
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value._data.ndim} dimensions."
+            )
+        return copy_(self, value)
+    value = fitting(value, self._data.dtype)
     return write(self, lambda old: Fill.apply(old, value))
 
 
