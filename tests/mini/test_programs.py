@@ -157,6 +157,7 @@ def _double():
 
 
 @pytest.mark.usefixtures("_double")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated")  # of torch.func itself
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 @pytest.mark.parametrize("path", PROGRAMS, ids=[p.stem for p in PROGRAMS])
 def test_program_of_a_file_gives_torchs_losses(path):

@@ -34,7 +34,7 @@ def as_tensor_operand(x, other):
 
     So 3.0 leaves float32 alone, and turns int64 into the default float type.
     """
-    # NB: in torch float16 times 0.1, or divided by it, is rounded once; here 0.1 is rounded first.
+    # NB: in torch float16 times 0.1 is rounded once; here 0.1 is rounded first, and 1e5 to inf.
     mine = other._data.dtype
     # Nearly always; the rest takes a microsecond.  What is larger may be inf in the type.
     if type(x) in (float, int) and mine.kind == "f" and -6e4 < x < 6e4:
