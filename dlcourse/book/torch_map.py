@@ -67,6 +67,7 @@ NAMESPACES = {
     "xpu": "Intel's",
     "backends": "Other libraries",
     "backends.cuda": "Products of matrices on a card",
+    "backends.cudnn": "NVIDIA's library of layers",
     "backends.mps": "Apple's library",
     "distributed": "Other processes",
     "version": "The version",

@@ -205,8 +205,8 @@ NAMED = {
     **test_coverage.ELSEWHERE,
 }
 DEVICES = """
-    accelerator backends backends.cuda backends.mps compiler cuda distributed mps nn.parallel
-    version xpu
+    accelerator backends backends.cuda backends.cudnn backends.mps compiler cuda distributed mps
+    nn.parallel version xpu
 """
 SPACES = {  # where the programs of a whole namespace are
     "amp": "test_older_names",

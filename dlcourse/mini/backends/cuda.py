@@ -1,5 +1,7 @@
 """How a graphics card would multiply matrices: the switches are kept, and change nothing."""
 
+__all__ = ["enable_flash_sdp", "enable_math_sdp", "enable_mem_efficient_sdp", "is_built"]
+
 
 class Switches:
     """Those of matrix products; any other is refused, as in torch."""

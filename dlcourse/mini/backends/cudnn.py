@@ -2,6 +2,8 @@
 
 import contextlib
 
+__all__ = ["flags", "is_available", "version"]
+
 enabled, benchmark, deterministic, allow_tf32 = True, False, False, True
 
 
