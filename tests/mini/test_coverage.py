@@ -114,6 +114,5 @@ def test_every_helper_is_called_somewhere():
         own = [n for n, v in vars(module).items() if getattr(v, "__module__", 0) == module.__name__]
         public = getattr(module, "__all__", [n for n in own if not n.startswith("_")])
         assert public
-        public = set(public) - set(mini.nn.init.OLDER.split())  # test_older_names goes through them
         unused = [n for n in public if not any(re.search(rf"\b{n}\b", s) for s in sources)]
         assert unused == [], module.__name__

@@ -209,4 +209,3 @@ def older(name):
 
 
 globals().update({name: older(name) for name in OLDER.split()})
-__all__ += OLDER.split()

@@ -1,8 +1,8 @@
 """What one does to parameters and their gradients, and to sequences of unequal lengths (`rnn`)."""
 
 from dlcourse.mini.nn.utils import parametrizations, parametrize, prune, rnn
+from dlcourse.mini.nn.utils.clip_grad import clip_grad_norm as clip_grad_norm  # an older name
 from dlcourse.mini.nn.utils.clip_grad import (
-    clip_grad_norm,
     clip_grad_norm_,
     clip_grad_value_,
     clip_grads_with_norm_,
@@ -17,7 +17,6 @@ from dlcourse.mini.nn.utils.reparametrize import (
 )
 
 __all__ = [
-    "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
