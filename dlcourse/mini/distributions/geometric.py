@@ -1,30 +1,20 @@
 """The geometric distribution: k failures before the first success, p (1 - p)^k."""
 
-from typing import ClassVar
-
 from dlcourse.mini._core import Tensor
 from dlcourse.mini._dtype import finfo
 from dlcourse.mini._grad_mode import no_grad
 from dlcourse.mini.distributions import constraints
-from dlcourse.mini.distributions.distribution import Distribution
+from dlcourse.mini.distributions.binary import Binary
 from dlcourse.mini.distributions.utils import (
     broadcast_all,
-    lazy_property,
-    logits_to_probs,
-    one_of,
-    probs_to_logits,
 )
 from dlcourse.mini.nn.functional import binary_cross_entropy_with_logits
 from dlcourse.mini.ops.creation import rand, zeros_like
 
 
-class Geometric(Distribution):
+class Geometric(Binary):
     """With the probability `probs` of success, or sigmoid(`logits`)."""
 
-    arg_constraints: ClassVar = {
-        "probs": constraints.unit_interval,
-        "logits": constraints.real,
-    }
     support = constraints.nonnegative_integer
 
     def __init__(
@@ -33,25 +23,13 @@ class Geometric(Distribution):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ):
-        self._given = one_of(probs, logits)
-        (given,) = broadcast_all(logits if probs is None else probs)
-        setattr(self, self._given, given)
-        super().__init__(given.shape, validate_args=validate_args)
+        super().__init__(probs, logits, validate_args)
+        given = getattr(self, self._given)
         if self._validate_args and probs is not None and not (given > 0).all():
             raise ValueError(
                 f"Expected parameter probs (Tensor of shape {tuple(given.shape)}) of distribution "
                 f"{self!r} to be positive but found invalid values:\n{given}"
             )
-
-    @lazy_property
-    def logits(self):
-        """`log(p / (1 - p))`."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self):
-        """The probability of success."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def mean(self):

@@ -7,27 +7,19 @@ from typing import ClassVar
 
 from dlcourse.mini._core import Tensor
 from dlcourse.mini.distributions import constraints
-from dlcourse.mini.distributions.distribution import Distribution
+from dlcourse.mini.distributions.binary import Binary
 from dlcourse.mini.distributions.transformed_distribution import TransformedDistribution
 from dlcourse.mini.distributions.transforms import SigmoidTransform
 from dlcourse.mini.distributions.utils import (
     broadcast_all,
     clamp_probs,
-    lazy_property,
-    logits_to_probs,
-    one_of,
-    probs_to_logits,
 )
 from dlcourse.mini.ops.creation import rand
 
 
-class LogitRelaxedBernoulli(Distribution):
+class LogitRelaxedBernoulli(Binary):
     """The logit of a RelaxedBernoulli: (logits + logistic noise) / temperature."""
 
-    arg_constraints: ClassVar = {
-        "probs": constraints.unit_interval,
-        "logits": constraints.real,
-    }
     support = constraints.real
     has_rsample = True  # NB: in torch has_rsample is False, though rsample works.
 
@@ -39,20 +31,7 @@ class LogitRelaxedBernoulli(Distribution):
         validate_args: bool | None = None,
     ):
         self.temperature = temperature
-        self._given = one_of(probs, logits)
-        (given,) = broadcast_all(logits if probs is None else probs)
-        setattr(self, self._given, given)
-        super().__init__(given.shape, validate_args=validate_args)
-
-    @lazy_property
-    def logits(self):
-        """`log(p / (1 - p))`."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self):
-        """The probability of more than 1/2."""
-        return logits_to_probs(self.logits, is_binary=True)
+        super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape=()):
         dtype = getattr(self, self._given).dtype
